@@ -1,0 +1,1 @@
+"""How finhouse runs: settings, the embedded stack, the command line, Docker."""

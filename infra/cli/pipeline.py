@@ -1,0 +1,77 @@
+"""`finhouse lag` and `finhouse reconcile`: what the pipeline proves about itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from infra.cli import console
+from infra.settings import load_settings
+from infra.transform import lag as lag_of
+from infra.transform import reconcile as reconciliation
+
+SHOWN_DIFFERENCES = 20
+
+
+def lag(seconds: float, *, as_json: bool) -> int:
+    """Measure commit-to-visible times and print them; 0."""
+    settings = load_settings()
+    with Progress(
+        TextColumn("measuring"),
+        BarColumn(),
+        console=console.err,
+        transient=True,
+        disable=not console.err.is_terminal,
+    ) as progress:
+        task = progress.add_task("lag", total=1.0)
+        lags = lag_of.measure(settings, seconds, lambda done: progress.update(task, completed=done))
+    if as_json:
+        console.out.print_json(json.dumps([asdict(one) for one in lags]))
+        return 0
+    table = Table("commit →", "rows", "p50 s", "p95 s", "p99 s", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in lags:
+        figures = (f"{value:.2f}" for value in (one.p50, one.p95, one.p99))
+        table.add_row(one.layer, f"{one.rows:,}", *figures)
+    console.out.print(table)
+    return 0
+
+
+def reconcile(*, as_json: bool) -> int:
+    """Compare Postgres with the warehouse; 0 if all is equal, 1 if not."""
+    settings = load_settings()
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        console=console.err,
+        transient=True,
+        disable=not console.err.is_terminal,
+    ) as progress:
+        task = progress.add_task("starting", total=None)
+        outcome = reconciliation.reconcile(
+            settings, lambda text: progress.update(task, description=text)
+        )
+    if as_json:
+        console.out.print_json(json.dumps(asdict(outcome), default=str))
+        return 1 if outcome.differences else 0
+    for difference in outcome.differences[:SHOWN_DIFFERENCES]:
+        console.out.print(
+            f"  [red]differs[/]  {difference.comparison:<34} {' '.join(difference.group)}"
+        )
+        for index, figure in enumerate(difference.figures):
+            left = difference.postgres[index] if difference.postgres else "missing"
+            right = difference.warehouse[index] if difference.warehouse else "missing"
+            if left != right:
+                console.out.print(f"           {figure}: Postgres {left}, warehouse {right}")
+    hidden = len(outcome.differences) - SHOWN_DIFFERENCES
+    if hidden > 0:
+        console.note(f"and {hidden} more; --json lists all")
+    console.out.print(
+        f"{outcome.rows:,} rows, {outcome.comparisons} comparisons of {outcome.groups:,} groups"
+        f" in {outcome.seconds:.1f} s: {len(outcome.differences)} differences"
+    )
+    return 1 if outcome.differences else 0

@@ -1,0 +1,150 @@
+"""`finhouse status`: what runs, since when, and what it costs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+
+import psutil
+from rich.live import Live
+from rich.table import Table
+
+from infra.cli import console
+from infra.embedded import jars, stack
+from infra.embedded.supervisor import Supervisor
+from infra.settings import Settings, default_state_dir, env_path, load_settings
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One component: `memory` in bytes (shared pages counted once), `uptime` in seconds."""
+
+    component: str
+    state: str
+    pid: int | None
+    port: int | None
+    uptime: int | None
+    memory: int
+
+
+def run(*, as_json: bool, watch: bool) -> int:
+    """Print the table; returns 0 if all that should run does, else 1."""
+    if watch and console.out.is_terminal:
+        with Live(console=console.out, refresh_per_second=4) as live:
+            while True:
+                rows = collect()
+                live.update(_table(rows, _verdict(rows)))
+                time.sleep(1)
+    rows = collect()
+    verdict = _verdict(rows)
+    is_healthy = bool(rows) and not _down(rows)
+    if as_json:
+        document = {
+            "healthy": is_healthy,
+            "verdict": verdict,
+            "memory": sum(row.memory for row in rows),
+            "components": [asdict(row) for row in rows],
+        }
+        console.out.print_json(json.dumps(document))
+    else:
+        console.out.print(_table(rows, verdict) if rows else verdict)
+    return 0 if is_healthy else 1
+
+
+def collect() -> list[Row]:
+    """State of every component, in starting order; empty if the stack does not run."""
+    if not env_path(default_state_dir()).exists():
+        return []
+    settings = load_settings()
+    supervisor = Supervisor(settings)
+    processes = supervisor.processes() if supervisor.is_running() else {}
+    if not processes:
+        return []
+    ports = _ports(settings)
+    pid = supervisor.pid()
+    rows = [Row("supervisor", "running", *_usage(pid, settings.supervisor_port, alone=True))]
+    for name in ports:
+        info = processes.get(name)
+        if info is None or (info["statename"] == "STOPPED" and not info["start"]):
+            continue
+        state = {"FATAL": "crashed", "BACKOFF": "restarting", "EXITED": "ended"}.get(
+            info["statename"], info["statename"].lower()
+        )
+        rows.append(Row(name, state, *_usage(info["pid"] or None, ports[name])))
+    return rows
+
+
+def _ports(settings: Settings) -> dict[str, int | None]:
+    components = stack.components(settings, jars.expected())
+    return {name: component.port for name, component in components.items()}
+
+
+def _usage(
+    pid: int | None, port: int | None, *, alone: bool = False
+) -> tuple[int | None, int | None, int | None, int]:
+    """(pid, port, uptime, memory of the process and, unless `alone`, its children)."""
+    if pid is None:
+        return None, port, None, 0
+    try:
+        process = psutil.Process(pid)
+        family = [process] if alone else [process, *process.children(recursive=True)]
+        return pid, port, int(time.time() - process.create_time()), sum(map(_memory, family))
+    except psutil.Error:
+        return pid, port, None, 0
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except (psutil.Error, OSError):
+        try:
+            return int(process.memory_info().rss)
+        except psutil.Error:
+            return 0
+
+
+def _down(rows: list[Row]) -> list[str]:
+    """Components that were started and do not run; a one-off task may have ended."""
+    return [row.component for row in rows if row.state != "running" and row.component != "aot"]
+
+
+def _verdict(rows: list[Row]) -> str:
+    if not rows:
+        return "Nothing runs. Start it: ./finhouse up"
+    down = _down(rows)
+    if down:
+        return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down: " + "; ".join(
+            f"./finhouse logs {name}" for name in down
+        )
+    return "Everything runs."
+
+
+def _table(rows: list[Row], verdict: str) -> Table:
+    table = Table(box=None, pad_edge=False, caption=verdict, caption_justify="left")
+    table.add_column("component")
+    table.add_column("state")
+    for title in ("pid", "port", "uptime", "memory"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        colour = {"running": "green", "ended": "dim", "starting": "yellow"}.get(row.state, "red")
+        table.add_row(
+            row.component,
+            f"[{colour}]{row.state}[/]",
+            str(row.pid or ""),
+            str(row.port or ""),
+            _duration(row.uptime),
+            f"{row.memory / MIB:,.0f} MB" if row.memory else "",
+        )
+    table.add_section()
+    table.add_row("total", "", "", "", "", f"{sum(row.memory for row in rows) / MIB:,.0f} MB")
+    return table
+
+
+def _duration(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

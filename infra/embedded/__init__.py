@@ -1,0 +1,1 @@
+"""The whole stack as ordinary processes of one user on one machine."""

@@ -1,0 +1,111 @@
+"""ClickHouse: a `clickhouse` binary on PATH, or the server inside the chdb-core wheel.
+
+Both read the fragments of infra/clickhouse, as the Docker image does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import urllib.request
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from infra.embedded.component import Component
+from infra.settings import LOOPBACK, ROOT, Settings
+
+FRAGMENTS = ROOT / "infra" / "clickhouse"
+
+# `log-level` is the wheel's name for `logger/level`.
+SERVER = """\
+<clickhouse>
+  <listen_host>127.0.0.1</listen_host>
+  <http_port from_env="FINHOUSE_CLICKHOUSE_PORT"/>
+  <tcp_port from_env="FINHOUSE_CLICKHOUSE_TCP_PORT"/>
+  <path>{data}/</path>
+  <tmp_path>{data}/tmp/</tmp_path>
+  <user_files_path>{data}/user_files/</user_files_path>
+  <users_config>users.xml</users_config>
+  <default_profile>default</default_profile>
+  <default_database>default</default_database>
+  <mlock_executable>false</mlock_executable>
+  <log-level>warning</log-level>
+  <logger><console>true</console></logger>
+</clickhouse>
+"""
+# The wheel's own session is this user, from this machine and without a password: it may start the
+# listeners and nothing else.
+USERS = """\
+<clickhouse>
+  <users>
+    <default>
+      <password></password>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants>
+        <query>GRANT SYSTEM LISTEN ON *.*</query>
+        <query>GRANT SELECT ON system.numbers</query>
+      </grants>
+    </default>
+  </users>
+</clickhouse>
+"""
+
+
+def component(settings: Settings) -> Component:
+    """The ClickHouse server in the foreground."""
+    folder = settings.config_dir / "clickhouse"
+    native = shutil.which("clickhouse")
+    if native:
+        command = [native, "server", "-C", str(folder / "clickhouse-local.xml")]
+    else:
+        command = [sys.executable, "-m", "infra.embedded.clickhouse_server"]
+        command.append(str(settings.data_dir / "clickhouse"))
+    return Component(
+        name="clickhouse",
+        title="clickhouse 26.9" if not native else "clickhouse (PATH)",
+        address=f"{LOOPBACK}:{settings.clickhouse_port}",
+        port=settings.clickhouse_port,
+        command=command,
+        directory=folder,
+        probe=lambda: probe(settings),
+        stop_seconds=9,
+    )
+
+
+def configure(settings: Settings) -> None:
+    """Write the base configuration and link the shared fragments beside it."""
+    folder = settings.config_dir / "clickhouse"
+    folder.mkdir(parents=True, exist_ok=True)
+    data = settings.data_dir / "clickhouse"
+    data.mkdir(parents=True, exist_ok=True)
+    base = SERVER.format(data=escape(str(data)))
+    (folder / "clickhouse-local.xml").write_text(base, encoding="utf-8")
+    (folder / "users.xml").write_text(USERS, encoding="utf-8")
+    for link, target in (("conf.d", "config.d"), ("users.d", "users.d")):
+        _link(folder / link, FRAGMENTS / target)
+
+
+def _link(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target, target_is_directory=True)
+
+
+def query(settings: Settings, statement: str, timeout: float = 5) -> str:
+    """Run one statement over HTTP as the transform user; the answer as tab-separated text."""
+    request = urllib.request.Request(
+        f"http://{settings.clickhouse_host}:{settings.clickhouse_port}/",
+        data=statement.encode(),
+        headers={
+            "X-ClickHouse-User": settings.clickhouse_user,
+            "X-ClickHouse-Key": settings.clickhouse_password,
+        },
+    )
+    with urllib.request.urlopen(request, timeout=timeout) as response:
+        return str(response.read().decode())
+
+
+def probe(settings: Settings) -> None:
+    """Run a query. Raises OSError while ClickHouse does not answer."""
+    query(settings, "SELECT 1", timeout=2)
