@@ -1,0 +1,192 @@
+"""Keeps the Debezium connector in step with debezium/connector.json over Kafka Connect's REST API.
+
+The password never leaves the worker: the configuration names an environment variable, which the
+worker's own provider (config.providers=env) resolves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from infra.errors import FinhouseError
+from infra.settings import Settings
+
+TEMPLATE = Path(__file__).parent / "debezium" / "connector.json"
+NAME = "finhouse"
+_BUSY = (404, 409, 500, 503)  # starting, rebalancing, or not assigned yet
+_RESTARTS = 3
+_LOGS = "./finhouse logs connect shows the whole story"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorStatus:
+    """State of the connector and its task: RUNNING, FAILED, UNASSIGNED, PAUSED, … or ABSENT.
+
+    `trace` is the stack trace of what failed, empty otherwise.
+    """
+
+    connector: str
+    task: str
+    trace: str
+
+    @property
+    def is_running(self) -> bool:
+        """Whether changes are being captured."""
+        return self.connector == "RUNNING" and self.task == "RUNNING"
+
+
+class _BusyError(Exception):
+    """The worker asks to come back later."""
+
+
+def render(settings: Settings) -> dict[str, str]:
+    """Connector configuration with host, port and database filled in, and no secret."""
+    values = {
+        "FINHOUSE_POSTGRES_HOST": settings.postgres_host,
+        "FINHOUSE_POSTGRES_PORT": str(settings.postgres_port),
+        "FINHOUSE_POSTGRES_DATABASE": settings.postgres_database,
+    }
+    template: dict[str, str] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
+    return {
+        key: re.sub(r"\$\{(FINHOUSE_\w+)\}", lambda match: values[match.group(1)], value)
+        for key, value in template.items()
+    }
+
+
+def status(settings: Settings) -> ConnectorStatus:
+    """Ask the worker once. Raises FinhouseError if it does not answer."""
+    try:
+        return _status(settings)
+    except requests.RequestException as error:
+        raise _unreachable(settings, error) from error
+
+
+def _status(settings: Settings) -> ConnectorStatus:
+    response = _call(settings, "GET", f"/connectors/{NAME}/status")
+    if response.status_code == 404:
+        return ConnectorStatus("ABSENT", "ABSENT", "")
+    if not response.ok:
+        return ConnectorStatus("UNASSIGNED", "UNASSIGNED", _message(response))
+    body = response.json()
+    tasks = body["tasks"] or [{"state": "UNASSIGNED"}]
+    trace = tasks[0].get("trace") or body["connector"].get("trace") or ""
+    return ConnectorStatus(body["connector"]["state"], tasks[0]["state"], trace)
+
+
+def apply(settings: Settings, timeout: float = 90.0) -> bool:
+    """Bring the running connector to the file's configuration and wait until it captures.
+
+    Returns whether the configuration had to change. A failed task is restarted a few times.
+    Raises FinhouseError when the worker stays away, refuses the configuration, or the task keeps
+    failing or is not running after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    wanted = render(settings)
+    try:
+        current = _settled(settings, deadline, "GET", f"/connectors/{NAME}/config", missing_ok=True)
+        changed = current != wanted
+        if changed:
+            _settled(settings, deadline, "PUT", f"/connectors/{NAME}/config", wanted)
+        _wait_until_running(settings, deadline)
+    except (RetryError, requests.RequestException) as error:
+        raise _unreachable(settings, error) from error
+    return changed
+
+
+def _wait_until_running(settings: Settings, deadline: float) -> None:
+    restarts = 0
+    while not (now := _status(settings)).is_running:
+        if "FAILED" in (now.connector, now.task):
+            if restarts == _RESTARTS:
+                raise FinhouseError(
+                    "the Debezium connector fails",
+                    why=_root_cause(now.trace),
+                    fix=_LOGS,
+                    exit_code=4,
+                )
+            restarts += 1
+            _call(
+                settings,
+                "POST",
+                f"/connectors/{NAME}/restart?includeTasks=true&onlyFailed=true",
+            )
+        elif now.connector in ("PAUSED", "STOPPED"):
+            _call(settings, "PUT", f"/connectors/{NAME}/resume")
+        if time.monotonic() > deadline:
+            raise FinhouseError(
+                "the Debezium connector does not start",
+                why=f"connector {now.connector}, task {now.task}",
+                fix=_LOGS,
+                exit_code=4,
+            )
+        time.sleep(0.25 + restarts)
+
+
+def _settled(
+    settings: Settings,
+    deadline: float,
+    method: str,
+    path: str,
+    body: dict[str, str] | None = None,
+    *,
+    missing_ok: bool = False,
+) -> object:
+    """Call until the worker is ready to answer; None for a missing object if that is fine."""
+    for attempt in Retrying(
+        retry=retry_if_exception_type((_BusyError, requests.ConnectionError, requests.Timeout)),
+        wait=wait_fixed(0.25),
+        stop=stop_after_delay(max(deadline - time.monotonic(), 1.0)),
+    ):
+        with attempt:
+            response = _call(settings, method, path, body)
+            if response.status_code == 404 and missing_ok:
+                return None
+            if response.status_code in _BUSY:
+                raise _BusyError(_message(response))
+            if not response.ok:
+                raise FinhouseError(
+                    "Kafka Connect refuses the connector's configuration",
+                    why=_message(response),
+                    fix=f"correct ingestion/debezium/connector.json, or {_LOGS}",
+                )
+            return response.json()
+    return None
+
+
+def _call(
+    settings: Settings, method: str, path: str, body: dict[str, str] | None = None
+) -> requests.Response:
+    return requests.request(method, settings.connect_url + path, json=body, timeout=30)
+
+
+def _message(response: requests.Response) -> str:
+    try:
+        return str(response.json()["message"]).strip()
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {response.status_code}"
+
+
+def _root_cause(trace: str) -> str:
+    """First line of a Java stack trace, with the innermost cause if there is one."""
+    lines = trace.splitlines()
+    if not lines:
+        return "the worker gave no reason"
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return f"{lines[0]} — {causes[-1]}" if causes else lines[0]
+
+
+def _unreachable(settings: Settings, error: BaseException) -> FinhouseError:
+    if isinstance(error, RetryError):
+        error = error.last_attempt.exception() or error
+    return FinhouseError(
+        f"Kafka Connect does not answer at {settings.connect_url}",
+        why=str(error),
+        fix="./finhouse up starts it, ./finhouse logs connect shows why it is down",
+    )
