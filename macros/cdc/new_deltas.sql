@@ -1,0 +1,25 @@
+{#-
+    Purpose: the next batch of signed rows of a deltas table: those after the watermark of the
+    consuming table.
+    Why the batch ends at an offset and not at a row: an update is two rows with one offset; a batch
+    that ended between them would lose the second for ever.
+    Args: deltas: relation; columns: list of column names; consumer: the relation whose watermark
+    counts, `this` in a model; limit: end the batch with the offset of so many-th row (none: read all)
+-#}
+{% macro new_deltas(deltas, columns, consumer, limit=var('max_batch_events')) -%}
+    select {{ columns | join(', ') }}
+    from {{ deltas }}
+    where _offset >= {{ next_offset(consumer) }}
+    {%- if limit %}
+        and _offset <= (
+            select max(_offset)
+            from (
+                select _offset
+                from {{ deltas }}
+                where _offset >= {{ next_offset(consumer) }}
+                order by _offset
+                limit {{ limit | int }}
+            )
+        )
+    {%- endif %}
+{%- endmacro %}

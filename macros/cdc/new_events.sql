@@ -1,0 +1,23 @@
+{#-
+    Purpose: the next batch of valid change events of a bronze log: those after the watermark of the
+    consuming table, in log order, each offset once.
+    Why `limit 1 by`: after a crash between INSERT and commit ClickHouse reads the same Kafka
+    messages again, so the log may hold an offset twice; a log that is read by offset does not care.
+    Args: log: bronze relation; columns: list of column names; consumer: the relation whose watermark
+    counts, `this` in a model; limit: at most so many events (none: all of them)
+-#}
+{% macro new_events(log, columns, consumer, limit=var('max_batch_events')) -%}
+    select {{ columns | join(', ') }}
+    from (
+        select {{ columns | join(', ') }}
+        from {{ log }}
+        where
+            _offset >= {{ next_offset(consumer) }}
+            and _error = ''
+        {%- if limit %}
+        order by _offset
+        limit {{ limit | int }}
+        {%- endif %}
+    )
+    limit 1 by _offset
+{%- endmacro %}

@@ -1,0 +1,14 @@
+{#-
+    Purpose: the select list that turns a row image into typed columns, as in source_fields().
+    A field that is not nullable is there and fits: bronze quarantined the message otherwise. Only a
+    delete from a table without full replica identity lacks its other fields: there they take the
+    type's default, in a row that nobody sees.
+    Args: table: name in source_fields(); image: expression of row_image()
+-#}
+{% macro typed_fields(table, image) -%}
+    {%- for field, type in source_fields(table).fields.items() -%}
+    {%- set parsed = parse_or_null("tupleElement(" ~ image ~ ", '" ~ field ~ "')", type) -%}
+    cast({{ parsed if 'Nullable(' in type else 'assumeNotNull(' ~ parsed ~ ')' }} as {{ type }}) as {{ field }}
+    {{- ',\n    ' if not loop.last -}}
+    {%- endfor -%}
+{%- endmacro %}

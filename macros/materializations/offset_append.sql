@@ -1,0 +1,77 @@
+{#-
+    Purpose: an exactly-once incremental table. The model's SQL selects the next batch of change
+    events after the highest `_offset` already in the table; this runs it as one INSERT, again and
+    again, until a batch adds nothing.
+    Why not dbt's incremental: (1) its first run and its full refresh write the table in several
+    parts, so a crash leaves half of it with a watermark that says otherwise; (2) two writers that
+    start from the same watermark both append. Here:
+      - one batch = one INSERT = one block = one part: it is there wholly or not at all;
+      - the watermark travels in the rows, so data and position can't part;
+      - each INSERT carries the watermark it starts from as its deduplication token, so of two
+        writers at the same position the server keeps exactly one (compare-and-set);
+      - a full refresh fills a table aside with the same batches and exchanges it in at the end.
+    The table's columns come from the model's contract, which must be enforced.
+    Config: engine, order_by, projections_sql (optional), ttl (optional), settings (optional), batch_limit (tests only)
+-#}
+{% materialization offset_append, adapter='clickhouse' %}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {#- One small question instead of dbt's relation cache, which lists every table of the schema with
+        its views: this runs each second. -#}
+    {%- set engines = run_query(
+        "select engine from system.tables where database = '" ~ this.schema ~ "' and name = '"
+        ~ this.identifier ~ "'"
+    ).rows | map('first') | list -%}
+    {%- set is_new = engines | length == 0 -%}
+    {%- set rebuild = should_full_refresh() and not is_new -%}
+    {%- set aside = api.Relation.create(schema=this.schema, identifier=this.identifier ~ '__rebuild', type='table') -%}
+    {%- set written = aside if rebuild else target_relation -%}
+    {%- if not config.get('contract').enforced -%}
+        {% do exceptions.raise_compiler_error("offset_append needs an enforced contract: the table's columns come from it (" ~ this ~ ")") %}
+    {%- endif -%}
+
+    {{ run_hooks(pre_hooks) }}
+
+    {%- if not is_new and 'MergeTree' not in engines[0] -%}
+        {% do exceptions.raise_compiler_error(this ~ " exists and is no MergeTree table: drop it first") %}
+    {%- endif -%}
+    {%- if rebuild -%}
+        {% do run_query("drop table if exists " ~ aside ~ " " ~ on_cluster_clause(this) ~ " sync") %}
+    {%- endif -%}
+    {%- if rebuild or is_new -%}
+        {% do run_query(offset_append_ddl(written)) %}
+        {% do persist_docs(written, model) %}
+    {%- endif -%}
+
+    {%- set batch = sql | replace(this | string, written | string) -%}
+    {#- Jinja has no while: two nested loops, because each turn costs time even when it does nothing. -#}
+    {%- set progress = namespace(position=none, done=false) -%}
+    {%- for _ in range(100) if not progress.done -%}
+        {%- for _ in range(100) if not progress.done -%}
+            {%- set position = run_query("select " ~ next_offset(written)).rows[0][0] | int -%}
+            {#- A batch is only cut at max_batch_events rows, two per offset at most: if the last one
+                moved by less than half of that, it was the rest. -#}
+            {%- if progress.position is not none and position - progress.position < var('max_batch_events') / 2 -%}
+                {%- set progress.done = true -%}
+            {%- else -%}
+                {%- if progress.position is not none -%}{% do renew_writer_lease() %}{%- endif -%}
+                {%- set progress.position = position -%}
+                {% call statement('main') -%}
+                    insert into {{ written }}
+                    ({%- for column in model.columns %}{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+                    {{ batch }}
+                    settings
+                        {{ offset_append_settings(position) }}
+                {%- endcall %}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+
+    {%- if rebuild -%}
+        {% do run_query("exchange tables " ~ written ~ " and " ~ target_relation ~ " " ~ on_cluster_clause(this)) %}
+        {% do run_query("drop table " ~ aside ~ " " ~ on_cluster_clause(this) ~ " sync") %}
+    {%- endif -%}
+
+    {{ run_hooks(post_hooks) }}
+
+    {{ return({'relations': [target_relation]}) }}
+{% endmaterialization %}

@@ -1,0 +1,25 @@
+{#-
+    Purpose: CREATE TABLE of an offset_append model from its contract.
+    The projection keeps one row per part with the highest `_offset`, so reading the watermark
+    costs the number of parts and not the number of rows.
+    Args: relation: the table to create
+-#}
+{% macro offset_append_ddl(relation) -%}
+    create table {{ relation }} {{ on_cluster_clause(relation) }} (
+        {%- for column in model.columns.values() %}
+        {{ column.name }} {{ column.data_type }},
+        {%- endfor %}
+        projection watermark (select count(), max(_offset))
+    )
+    engine = {{ config.get('engine', 'MergeTree') }}
+    {%- if config.get('partition_by') %}
+    partition by {{ config.get('partition_by') }}
+    {%- endif %}
+    order by ({{ config.require('order_by') if config.get('order_by') is string else config.require('order_by') | join(', ') }})
+    {%- if config.get('ttl') %}
+    ttl {{ config.get('ttl') }}
+    {%- endif %}
+    settings
+        non_replicated_deduplication_window = 100,
+        deduplicate_merge_projection_mode = 'rebuild'
+{%- endmacro %}
