@@ -1,0 +1,3 @@
+{{ config(topic='finhouse.finance.disputes') }}
+
+{{ debezium_events('disputes', queue=kafka_queue(this)) }}

@@ -1,0 +1,3 @@
+{{ config(topic='finhouse.finance.heartbeat', is_live=true) }}
+
+{{ debezium_events('heartbeat', queue=kafka_queue(this)) }}

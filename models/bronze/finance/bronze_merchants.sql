@@ -1,0 +1,3 @@
+{{ config(topic='finhouse.finance.merchants') }}
+
+{{ debezium_events('merchants', queue=kafka_queue(this)) }}
