@@ -1,0 +1,3 @@
+{{ config(engine='ReplacingMergeTree(_version, _is_deleted)', order_by='account_id') }}
+
+{{ row_versions('accounts', ref('bronze_accounts'), consumer=this) }}

@@ -1,0 +1,3 @@
+{{ config(order_by=['_offset', 'sign']) }}
+
+{{ signed_changes('disputes', ref('bronze_disputes'), consumer=this) }}

@@ -1,0 +1,3 @@
+{{ config(engine='ReplacingMergeTree(_version, _is_deleted)', order_by='dispute_id') }}
+
+{{ row_versions('disputes', ref('bronze_disputes'), consumer=this) }}

@@ -1,0 +1,3 @@
+{{ config(engine='ReplacingMergeTree(_version, _is_deleted)', order_by='merchant_id') }}
+
+{{ row_versions('merchants', ref('bronze_merchants'), consumer=this) }}

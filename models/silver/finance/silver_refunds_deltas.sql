@@ -1,0 +1,3 @@
+{{ config(order_by=['_offset', 'sign']) }}
+
+{{ signed_changes('refunds', ref('bronze_refunds'), consumer=this) }}

@@ -1,0 +1,3 @@
+{{ config(engine='ReplacingMergeTree(_version, _is_deleted)', order_by='refund_id') }}
+
+{{ row_versions('refunds', ref('bronze_refunds'), consumer=this) }}
