@@ -1,0 +1,80 @@
+{%- set fields = [
+    'sign', 'occurred_at', 'merchant_id', 'currency', 'status', 'decline_code', 'amount',
+] -%}
+with applied as (
+
+    select
+        minute,
+        merchant_id,
+        currency_code,
+        status,
+        decline_code,
+        count_payments,
+        total_amount
+    from {{ ref('fct_payments_by_minute') }}
+
+),
+
+not_in_gold as (
+
+    {{ new_deltas(
+        ref('silver_transactions_deltas'), fields, consumer=ref('fct_payments_by_minute'), limit=none
+    ) | indent(4) }}
+
+),
+
+not_in_silver as (
+
+    select {{ fields | join(', ') }}
+    from (
+        {{ signed_changes(
+            'transactions',
+            ref('bronze_transactions'),
+            consumer=ref('silver_transactions_deltas'),
+            limit=none,
+        ) | indent(8) }}
+    )
+
+),
+
+waiting as (
+
+    select * from not_in_gold
+    union all
+    select * from not_in_silver
+
+),
+
+waiting_by_minute as (
+
+    select
+        toStartOfMinute(occurred_at) as minute,
+        merchant_id,
+        currency as currency_code,
+        status,
+        cast(ifNull(decline_code, '') as LowCardinality(String)) as decline_code,
+        toInt64(sign) as count_payments,
+        cast(sign * amount as Decimal(38, 2)) as total_amount
+    from waiting
+
+),
+
+everything as (
+
+    select * from applied
+    union all
+    select * from waiting_by_minute
+
+)
+
+select
+    minute,
+    merchant_id,
+    currency_code,
+    status,
+    decline_code,
+    sum(count_payments) as count_payments,
+    sum(total_amount) as total_amount
+from everything
+group by minute, merchant_id, currency_code, status, decline_code
+having count_payments != 0 or total_amount != 0
