@@ -1,0 +1,1 @@
+"""The transform loop and the checks on what it made: lag and reconciliation."""

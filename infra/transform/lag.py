@@ -1,0 +1,120 @@
+"""How long a commit in Postgres takes to be visible, measured on real rows as a reader sees them.
+
+A sampler asks, many times a second, how far each layer is. Afterwards each payment that was
+committed meanwhile gets, per layer, the first sample that showed it. The figures are therefore
+upper bounds: a sampling interval (0.1 s, 0.4 s for the live view) and one query too high.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from infra.errors import FinhouseError
+from infra.settings import Settings
+from infra.transform.warehouse import connect, positions
+
+SAMPLE_SECONDS = 0.1
+# The live view is asked less often: it costs CPU that the pipeline would have had.
+LIVE_SECONDS = 0.4
+LIVE_QUERY = """
+    select sum(count_attempted), sum(successful_amount_eur)
+    from gold.live_kpis_by_minute
+    where minute >= toStartOfMinute(now('UTC') - interval 60 minute)
+"""
+LAYERS = {
+    "bronze": "bronze.transactions",
+    "silver": "silver.transactions_deltas",
+    "gold": "gold.fct_payments_by_minute",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Seconds from commit to being visible in one layer, over all rows of the measurement."""
+
+    layer: str
+    rows: int
+    p50: float
+    p95: float
+    p99: float
+
+
+def measure(
+    settings: Settings, seconds: float, progress: Callable[[float], None] = lambda _: None
+) -> list[Lag]:
+    """Sample for so many seconds, then compare with the commit times of the rows.
+
+    Layers: bronze, live (the live view, answered), silver, gold. Raises FinhouseError if nothing
+    was committed.
+    """
+    client = connect(settings)
+    samples: dict[str, list[tuple[float, int]]] = {layer: [] for layer in (*LAYERS, "live")}
+    first = positions(client, {"bronze": LAYERS["bronze"]})["bronze"]
+    began = time.monotonic()
+    # Rows committed in the last seconds of the measurement still need time to arrive.
+    tail = 8.0
+    live_due = 0.0
+    while (elapsed := time.monotonic() - began) < seconds + tail:
+        seen = positions(client, LAYERS)
+        now = time.time()
+        for layer, position in seen.items():
+            samples[layer].append((now, position))
+        if now >= live_due:
+            client.query(LIVE_QUERY)
+            samples["live"].append((time.time(), seen["bronze"]))
+            live_due = now + LIVE_SECONDS
+        progress(min(elapsed / (seconds + tail), 1.0))
+        time.sleep(max(0.0, SAMPLE_SECONDS - (time.time() - now)))
+    until = datetime.now(UTC) - timedelta(seconds=tail)
+    rows = client.query(
+        """
+        select _offset, toFloat64(_committed_at)
+        from bronze.transactions
+        where
+            _offset > {first:Int64}
+            and _committed_at < {until:DateTime64(6, 'UTC')}
+            and _error = ''
+        order by _offset
+        limit 1 by _offset
+        """,
+        parameters={"first": first, "until": until},
+    ).result_columns
+    if not rows or not len(rows[0]):
+        raise FinhouseError(
+            "nothing was committed while measuring",
+            why="the generator is paused or stopped, or changes do not arrive",
+            fix="./finhouse gen --resume, ./finhouse status",
+        )
+    offsets = np.asarray(rows[0], dtype=np.int64)
+    committed = np.asarray(rows[1], dtype=np.float64)
+    return [
+        _lag(layer, samples[layer], offsets, committed)
+        for layer in ("bronze", "live", "silver", "gold")
+    ]
+
+
+def _lag(
+    layer: str,
+    samples: list[tuple[float, int]],
+    offsets: np.ndarray[tuple[int], np.dtype[np.int64]],
+    committed: np.ndarray[tuple[int], np.dtype[np.float64]],
+) -> Lag:
+    times = np.array([moment for moment, _ in samples])
+    seen = np.array([position for _, position in samples])
+    index = np.searchsorted(seen, offsets, side="left")
+    if index.max() >= len(times):
+        late = int((index >= len(times)).sum())
+        raise FinhouseError(
+            f"{late} changes did not reach {layer} within the measurement",
+            why="the layer is behind or stands still",
+            fix="./finhouse status, ./finhouse logs transform",
+            exit_code=1,
+        )
+    lags = times[index] - committed
+    p50, p95, p99 = np.percentile(lags, [50, 95, 99])
+    return Lag(layer, len(offsets), float(p50), float(p95), float(p99))

@@ -1,0 +1,96 @@
+"""The warehouse as Python sees it: a client, how far each table is, and when it is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from infra.errors import FinhouseError
+from infra.settings import Settings
+
+# The first build may meet servers that are still starting.
+TOLERATED_BUILDS = 3
+
+
+def connect(settings: Settings) -> Client:
+    """A client with the rights of the transform user. Raises FinhouseError if nobody answers."""
+    try:
+        return clickhouse_connect.get_client(
+            host=settings.clickhouse_host,
+            port=settings.clickhouse_port,
+            username=settings.clickhouse_user,
+            password=settings.clickhouse_password,
+            secure=settings.clickhouse_secure,
+            autogenerate_session_id=False,
+            settings={"join_use_nulls": 1},
+        )
+    except ClickHouseError as error:
+        raise FinhouseError(
+            f"ClickHouse does not answer at {settings.clickhouse_host}:{settings.clickhouse_port}",
+            why=str(error).splitlines()[0],
+            fix="./finhouse up starts it, ./finhouse logs clickhouse shows why it is down",
+        ) from error
+
+
+def positions(client: Client, tables: Mapping[str, str]) -> dict[str, int]:
+    """Highest Kafka offset in each table, -1 while it is empty: {name: offset}.
+
+    `tables` maps a name of the caller's to `database.table`.
+    """
+    parts = [
+        f"select '{name}' as name, if(count() = 0, -1, toInt64(max(_offset))) as position"
+        f" from {table}"
+        for name, table in tables.items()
+    ]
+    rows = client.query(" union all ".join(parts)).result_rows
+    return {str(name): int(position) for name, position in rows}
+
+
+def wait_until_built(
+    settings: Settings, progress: Callable[[str], None], timeout: float = 180.0
+) -> int:
+    """Wait until a build that the transform loop starts from now on is done; number of its nodes.
+
+    Raises FinhouseError with dbt's message if builds keep failing, or after `timeout` seconds.
+    """
+    client = connect(settings)
+    since = datetime.now(UTC)
+    deadline = time.monotonic() + timeout
+    query = """
+        select
+            countIf(cycle_id = newest),
+            countIf(cycle_id = newest and status = 'error'),
+            uniqExactIf(cycle_id, status = 'error'),
+            argMaxIf(concat(model, ': ', message), started_at, status = 'error')
+        from ops.transform_runs
+        cross join (
+            select argMax(cycle_id, started_at) as newest
+            from ops.transform_runs
+            where tier = 'build' and started_at >= {since:DateTime64(3, 'UTC')}
+        ) as builds
+        where tier = 'build' and started_at >= {since:DateTime64(3, 'UTC')}
+    """
+    message = ""
+    while time.monotonic() < deadline:
+        try:
+            answer = client.query(query, parameters={"since": since})
+        except ClickHouseError:
+            pass  # the loop has not made the table yet
+        else:
+            nodes, errors, failed_builds, message = answer.result_rows[0]
+            if nodes and not errors:
+                return int(nodes)
+            if failed_builds >= TOLERATED_BUILDS:
+                break
+        progress(message)
+        time.sleep(0.1)
+    raise FinhouseError(
+        "the warehouse was not built",
+        why=message or f"the transform loop finished no build within {timeout:.0f} s",
+        fix="./finhouse logs transform",
+    )
