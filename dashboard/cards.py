@@ -1,0 +1,147 @@
+"""Builds what a KPI card says from query rows: value, change, and the words around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from dashboard import formats
+from dashboard.definitions import Definitions, Format, Metric
+
+Number = int | float | Decimal
+DeltaColor = Literal["normal", "inverse", "off"]
+
+_COLORS: Mapping[str, DeltaColor] = {"up": "normal", "down": "inverse", "none": "off"}
+
+NO_EARLIER_DATA = "no earlier data"
+
+# A window without a single payment has no row at all.
+NO_PAYMENTS: Mapping[str, Any] = {
+    "count_attempted": 0,
+    "count_decided": 0,
+    "count_successful": 0,
+    "known_amount_eur": Decimal(0),
+    "count_minutes_without_rate": 0,
+    "successful_amount_eur": Decimal(0),
+    "average_ticket_eur": None,
+    "success_rate": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One KPI as shown; `delta` 0 means flat, None means nothing to compare with."""
+
+    label: str
+    value: str
+    delta: str | int | None
+    delta_color: DeltaColor
+    note: str
+    help: str
+    history: tuple[float, ...]
+
+
+def totals(rows: Sequence[Mapping[str, Any]], period: str) -> Mapping[str, Any]:
+    """The row of one period of the `kpis` query."""
+    return next((row for row in rows if row["period"] == period), NO_PAYMENTS)
+
+
+def kpi_card(
+    name: str,
+    definitions: Definitions,
+    now: Mapping[str, Any],
+    complete: Mapping[str, Any],
+    before: Mapping[str, Any] | None,
+    history: Sequence[float | None],
+) -> Card:
+    """The card of a metric that `kpis` computes; `before` None: no data that far back."""
+    metric = definitions.metric(name)
+    value = now[name]
+    note: str = NO_EARLIER_DATA
+    delta: str | int | None = None
+    if before is not None:
+        note, delta = _change(metric, complete[name], before[name])
+    shown = show(value, metric.format)
+    if value is None and name.endswith("_eur") and now["count_minutes_without_rate"]:
+        note, history = "rate missing", ()
+        if name == "successful_amount_eur":
+            shown = formats.NO_RATE
+            note = f"{formats.money(now['known_amount_eur'], '€')} with a rate"
+    return Card(
+        label=metric.label,
+        value=shown,
+        delta=delta,
+        delta_color=_COLORS[metric.better],
+        note=note,
+        help=_help(metric, value, "Compares whole minutes; the value counts the running minute."),
+        history=_drawable(history),
+    )
+
+
+def active_accounts_card(
+    definitions: Definitions,
+    now: int,
+    complete: int | None,
+    before: int | None,
+    days: int,
+    history: Sequence[float | None],
+) -> Card:
+    """The card of active accounts, which are counted per UTC day; `complete` leaves out today."""
+    metric = definitions.metric("count_active_accounts")
+    period = "today, so far" if days == 1 else f"last {days} days incl. today"
+    note: str = period
+    delta: str | int | None = None
+    if complete is not None and before is not None:
+        note, delta = _change(metric, complete, before)
+    return Card(
+        label=metric.label,
+        value=show(now, metric.format),
+        delta=delta,
+        delta_color=_COLORS[metric.better],
+        note=note,
+        help=_help(metric, now, f"Counts UTC days: {period}. Compares whole days."),
+        history=_drawable(history),
+    )
+
+
+def show(value: Number | None, shown_as: Format) -> str:
+    """A metric's value in the format its definition asks for."""
+    if value is None:
+        return formats.NOTHING
+    if shown_as == "euro":
+        return formats.euro(Decimal(value))
+    if shown_as == "percent":
+        return formats.percent(float(value))
+    if shown_as == "compact":
+        return formats.compact(value)
+    return formats.integer(int(value))
+
+
+def _change(
+    metric: Metric, value: Number | None, before: Number | None
+) -> tuple[str, str | int | None]:
+    """What stands beside the delta, and the delta: points for rates, percent for the rest."""
+    if value is None or not before:
+        return "not comparable", None
+    if metric.format == "percent":
+        points = round(100 * (float(value) - float(before)), 2)
+        return "", f"{points:+.2f} pp" if points else 0
+    change = round(float(100 * (Decimal(value) / Decimal(before) - 1)), 1)
+    return "", f"{change:+,.1f} %" if change else 0
+
+
+def _help(metric: Metric, value: Number | None, reading: str) -> str:
+    exact = ""
+    if metric.format == "compact" and value is not None:
+        exact = f"Exactly {value:,}. "
+    return f"{exact}{metric.description}\n\n{reading}"
+
+
+def _drawable(history: Sequence[float | None]) -> tuple[float, ...]:
+    """A sparkline's points; a gap is drawn as the last known value before it."""
+    drawn: list[float] = []
+    for value in history:
+        drawn.append(value if value is not None else drawn[-1] if drawn else 0.0)
+    return tuple(drawn)

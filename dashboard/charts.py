@@ -1,0 +1,100 @@
+"""Builds the ECharts options of the charts, as plain dictionaries around one dataframe each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+Row = Mapping[str, Any]
+Option = dict[str, Any]
+
+# reads on light and dark; the series of now takes the theme's first colour
+GREY = "#8A97A8"
+VEIL = "rgba(138, 151, 168, 0.45)"
+HATCH = "rgba(255, 255, 255, 0.55)"
+
+VOLUME_FORMAT = "€ %,.2f"
+PERCENT_FORMAT = "%.2f %%"
+
+NEAR_TOP = 97
+
+
+def trend_frame(rows: Sequence[Row], before: Sequence[Row], column: str) -> pd.DataFrame:
+    """One row per bucket: `drawn_at`, `value`, and `before`, the value of the comparison.
+
+    `before` is empty (no earlier data) or has buckets already moved onto the same time axis.
+    """
+    earlier = {row["drawn_at"]: row[column] for row in before}
+    return pd.DataFrame(
+        {
+            "drawn_at": pd.to_datetime([row["drawn_at"] for row in rows], utc=True),
+            "value": pd.Series([row[column] for row in rows], dtype="float64"),
+            "before": pd.Series([earlier.get(row["drawn_at"]) for row in rows], dtype="float64"),
+        }
+    )
+
+
+def volume_option(frame: pd.DataFrame, versus: str) -> Option:
+    """Bars of EUR per bucket; the last one still fills and is hatched."""
+    bars = {"type": "bar", "barCategoryGap": "18%", "barGap": "-100%"}
+    hatch = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [3, 3], "rotation": -0.785}
+    veil = {"color": VEIL, "decal": {**hatch, "color": HATCH}}
+    now = {**bars, "name": "Volume", "encode": _encode("value")}
+    filling = {**bars, "itemStyle": veil, "silent": True}
+    return _time_option(frame, VOLUME_FORMAT, now, filling, versus)
+
+
+def rate_option(frame: pd.DataFrame, versus: str) -> Option:
+    """A line of percent per bucket; the last one still fills and ends in a hollow point."""
+    now = {
+        "type": "line",
+        "name": "Success rate",
+        "encode": _encode("value"),
+        "showSymbol": False,
+        "connectNulls": False,
+    }
+    filling = {"type": "scatter", "symbol": "emptyCircle", "symbolSize": 8, "color": GREY}
+    option = _time_option(frame, PERCENT_FORMAT, now, filling, versus)
+    option["yAxis"].update(scale=True, axisLabel={"formatter": "{value} %"})
+    if frame[["value", "before"]].max(axis=None) > NEAR_TOP:
+        # the axis' round numbers would go past 100 %
+        option["yAxis"]["max"] = 100
+    return option
+
+
+def _time_option(
+    frame: pd.DataFrame, value_format: str, now: Option, filling: Option, versus: str
+) -> Option:
+    drawn = [now]
+    last = frame.iloc[-1]
+    if pd.notna(last["value"]):
+        # its own single point: a tooltip names it on that bucket only
+        point = [last["drawn_at"].isoformat(), float(last["value"])]
+        drawn.append({**filling, "name": "Still filling", "data": [point]})
+    if frame["before"].notna().any():
+        drawn.append(
+            {
+                "type": "line",
+                "name": versus[:1].upper() + versus[1:],
+                "encode": _encode("before"),
+                "showSymbol": False,
+                "lineStyle": {"type": "dashed", "width": 1.5},
+                "color": GREY,
+            }
+        )
+    return {
+        "useUTC": True,
+        "dataset": {"source": frame},
+        "grid": {"left": 8, "right": 12, "top": 36, "bottom": 8, "containLabel": True},
+        "legend": {"top": 0, "left": 0},
+        "tooltip": {"trigger": "axis", "valueFormatter": value_format},
+        "xAxis": {"type": "time"},
+        "yAxis": {"type": "value"},
+        "series": drawn,
+    }
+
+
+def _encode(column: str) -> Option:
+    return {"x": "drawn_at", "y": column, "tooltip": [column]}

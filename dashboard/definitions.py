@@ -1,0 +1,98 @@
+"""What each metric is called, means and looks like: read from dbt's manifest, never written twice.
+
+The models' yml says `meta: {label, unit, format, better}` and `description` per column; a page
+shows just that. Without a manifest the names alone must do, and the page says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import orjson
+
+from infra.settings import ROOT
+
+Format = Literal["compact", "percent", "euro", "integer"]
+Better = Literal["up", "down", "none"]
+
+MANIFEST = ROOT / "target" / "manifest.json"
+KPI_MODEL = "model.finhouse.agg_kpis_daily"
+
+_FORMATS = ("compact", "percent", "euro", "integer")
+_BETTER = ("up", "down", "none")
+PARSE_HINT = "run `./finhouse dbt parse`"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric as dbt defines it."""
+
+    name: str
+    label: str
+    unit: str
+    format: Format
+    better: Better
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """The metrics of one model; `problem` says why they are missing, if they are."""
+
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    problem: str | None = None
+
+    def metric(self, name: str) -> Metric:
+        """A metric's definition; its bare name where dbt has none."""
+        return self.metrics.get(name) or _undefined(name)
+
+
+def load(path: Path = MANIFEST, model: str = KPI_MODEL) -> Definitions:
+    """The definitions of now: read again when the file has changed. Never raises."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return Definitions(problem=f"{path.name} is missing: {PARSE_HINT}")
+    return _parse(path, model, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=4)
+def _parse(path: Path, model: str, _modified: int, _size: int) -> Definitions:
+    try:
+        columns = orjson.loads(path.read_bytes())["nodes"][model]["columns"]
+        metrics = {name: _metric(name, column) for name, column in columns.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Definitions(problem=f"{path.name} does not define {model}: {PARSE_HINT}")
+    return Definitions(metrics)
+
+
+def _metric(name: str, column: dict[str, Any]) -> Metric:
+    # dbt 1.10+ keeps meta under config, and copies it to the column itself
+    meta = column.get("meta") or column.get("config", {}).get("meta") or {}
+    plain = _undefined(name)
+    shown_as, better = meta.get("format"), meta.get("better")
+    return Metric(
+        name=name,
+        label=str(meta.get("label") or plain.label),
+        unit=str(meta.get("unit") or plain.unit),
+        format=cast(Format, shown_as) if shown_as in _FORMATS else plain.format,
+        better=cast(Better, better) if better in _BETTER else plain.better,
+        description=str(column.get("description") or plain.description),
+    )
+
+
+def _undefined(name: str) -> Metric:
+    """What a name alone tells."""
+    words = name.removeprefix("count_").removesuffix("_eur").replace("_", " ")
+    is_money, is_rate = name.endswith("_eur"), name.endswith("_rate")
+    return Metric(
+        name=name,
+        label=words.capitalize(),
+        unit="EUR" if is_money else "",
+        format="euro" if is_money else "percent" if is_rate else "integer",
+        better="none",
+        description=f"No definition found: {PARSE_HINT}.",
+    )

@@ -1,0 +1,133 @@
+"""Time ranges and what they are compared with: which minutes a page reads. All times are UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+
+Option = TypeVar("Option")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A preset: how far back, in buckets of what width, and for how many days of activity."""
+
+    label: str
+    length: timedelta
+    bucket: timedelta
+    bucket_label: str
+    activity_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a number is compared with; `shift` None means the period before, see `shift_of`."""
+
+    shift: timedelta | None
+
+
+# The keys are what the sidebar shows and the URL carries.
+RANGES: Mapping[str, Range] = {
+    "1h": Range("1 h", HOUR, MINUTE, "minute", 1),
+    "6h": Range("6 h", 6 * HOUR, 5 * MINUTE, "5 minutes", 1),
+    "24h": Range("24 h", DAY, 15 * MINUTE, "15 minutes", 1),
+    "7d": Range("7 d", 7 * DAY, HOUR, "hour", 7),
+    "30d": Range("30 d", 30 * DAY, DAY, "day", 30),
+}
+COMPARISONS: Mapping[str, Comparison] = {
+    "Previous period": Comparison(None),
+    "Same time last week": Comparison(WEEK),
+}
+DEFAULT_RANGE = "24h"
+DEFAULT_COMPARISON = "Previous period"
+
+
+def choose(key: object, options: Mapping[str, Option], default: str) -> Option:
+    """The option named `key`; the default for anything else (a URL may hold anything)."""
+    return options[key] if isinstance(key, str) and key in options else options[default]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The minutes a page reads: [start, end), cut into buckets from `start` on.
+
+    The last bucket, which begins at `filling_from`, still fills; so does the last minute, which
+    begins at `complete_end`. Comparisons look at whole minutes only.
+    """
+
+    start: datetime
+    end: datetime
+    complete_end: datetime
+    filling_from: datetime
+    bucket: timedelta
+
+    @property
+    def fill_to(self) -> datetime:
+        """End of the last bucket."""
+        return self.filling_from + self.bucket
+
+    @property
+    def slots(self) -> int:
+        """Number of buckets, the filling one included."""
+        return (self.fill_to - self.start) // self.bucket
+
+
+def window_of(chosen: Range, now: datetime) -> Window:
+    """The window of a range that ends now; all of its buckets but the last are whole."""
+    now = now.astimezone(UTC)
+    filling_from = _floor(now, chosen.bucket)
+    complete_end = _floor(now, MINUTE)
+    return Window(
+        start=filling_from - chosen.length + chosen.bucket,
+        end=complete_end + MINUTE,
+        complete_end=complete_end,
+        filling_from=filling_from,
+        bucket=chosen.bucket,
+    )
+
+
+def shift_of(comparison: Comparison, chosen: Range) -> timedelta:
+    """How far back the comparison lies: from 7 days on in whole weeks, so weekdays match."""
+    if comparison.shift is not None:
+        return comparison.shift
+    if chosen.length < WEEK:
+        return chosen.length
+    return -(-chosen.length // WEEK) * WEEK
+
+
+def shifted(window: Window, shift: timedelta) -> Window:
+    """The same window, earlier; nothing in it fills any more."""
+    return Window(
+        start=window.start - shift,
+        end=window.complete_end - shift,
+        complete_end=window.complete_end - shift,
+        filling_from=window.filling_from - shift,
+        bucket=window.bucket,
+    )
+
+
+def describe_comparison(comparison: Comparison, chosen: Range) -> str:
+    """The words after "vs": what the delta of a number is measured against."""
+    if comparison.shift is not None:
+        return "same time last week"
+    if shift_of(comparison, chosen) == chosen.length:
+        return f"previous {chosen.label}"
+    return f"{chosen.label} ending {shift_of(comparison, chosen) // WEEK} weeks ago"
+
+
+def activity_days(chosen: Range, now: datetime) -> tuple[date, date]:
+    """First day and the day after the last of the UTC days that count for active accounts."""
+    today = now.astimezone(UTC).date()
+    return today - timedelta(days=chosen.activity_days - 1), today + DAY
+
+
+def _floor(moment: datetime, step: timedelta) -> datetime:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return moment - (moment - epoch) % step

@@ -1,0 +1,303 @@
+"""Every query of the dashboard, by name: SQL over gold, and the parameters that go with it.
+
+Values reach ClickHouse as server-side parameters only. Money stays Decimal; a sum in EUR is NULL
+as soon as one payment in it has no exchange rate, because a partial sum would look like a whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from dashboard.periods import Window
+
+Parameter = str | int
+
+KPIS = """
+with
+periods as (
+    -- the last minute still fills: 'now' counts it, 'complete' leaves it out for comparisons
+    select
+        arrayJoin(if(minute < {complete_to:DateTime('UTC')}, ['now', 'complete'], ['now']))
+            as period,
+        count_attempted,
+        count_decided,
+        count_successful,
+        successful_amount_eur
+    from gold.live_kpis_by_minute
+    where minute >= {from:DateTime('UTC')} and minute < {to:DateTime('UTC')}
+),
+
+totals as (
+    select
+        period,
+        sum(periods.count_attempted) as count_attempted,
+        sum(periods.count_decided) as count_decided,
+        sum(periods.count_successful) as count_successful,
+        ifNull(sum(periods.successful_amount_eur), 0) as known_amount_eur,
+        countIf(periods.successful_amount_eur is null and periods.count_successful > 0)
+            as count_minutes_without_rate
+    from periods
+    group by period
+)
+
+select
+    period,
+    count_attempted,
+    count_decided,
+    count_successful,
+    known_amount_eur,
+    count_minutes_without_rate,
+    if(count_minutes_without_rate > 0, null, known_amount_eur) as successful_amount_eur,
+    -- divideDecimal divides what stands behind a NULL too: never hand it a 0
+    if(
+        count_successful = 0,
+        null,
+        divideDecimal(
+            successful_amount_eur, toDecimal128(greatest(count_successful, 1), 0), 8
+        )
+    ) as average_ticket_eur,
+    count_successful / nullIf(count_decided, 0) as success_rate
+from totals
+"""
+
+TREND = """
+with
+buckets as (
+    select
+        toStartOfInterval(minute, toIntervalSecond({bucket:UInt32}), 'UTC') as bucket_at,
+        sum(live.count_attempted) as count_attempted,
+        sum(live.count_decided) as count_decided,
+        sum(live.count_successful) as count_successful,
+        sum(live.successful_amount_eur) as known_amount_eur,
+        countIf(live.successful_amount_eur is null and live.count_successful > 0)
+            as count_minutes_without_rate
+    from gold.live_kpis_by_minute as live
+    where minute >= {from:DateTime('UTC')} and minute < {to:DateTime('UTC')}
+    group by bucket_at
+    order by bucket_at
+        with fill
+        from {from:DateTime('UTC')} to {fill_to:DateTime('UTC')}
+        step toIntervalSecond({bucket:UInt32})
+)
+
+-- floats are for drawing only
+select
+    bucket_at + toIntervalSecond({shift:UInt32}) as drawn_at,
+    count_attempted,
+    if(count_minutes_without_rate > 0, null, toFloat64(ifNull(known_amount_eur, 0)))
+        as volume_eur,
+    volume_eur / nullIf(count_successful, 0) as average_ticket_eur,
+    100 * count_successful / nullIf(count_decided, 0) as success_percent
+from buckets
+order by bucket_at
+"""
+
+ACTIVE_ACCOUNTS = """
+with
+active_accounts as (
+    select account_id
+    from gold.fct_account_activity_by_day
+    where
+        activity_date >= {from:Date}
+        and activity_date < {to:Date}
+        and status = 'success'
+    group by account_id
+    having sum(count_payments) > 0
+)
+
+select count() as count_active_accounts
+from active_accounts
+"""
+
+ACTIVE_ACCOUNTS_BY_DAY = """
+select
+    kpi_date,
+    count_active_accounts
+from gold.agg_kpis_daily
+where kpi_date >= {from:Date} and kpi_date < {to:Date}
+order by kpi_date
+"""
+
+FIRST_DAY = """
+select minOrNull(activity_date) as first_day
+from gold.fct_account_activity_by_day
+"""
+
+TOP_MERCHANTS = """
+with
+buckets as (
+    select
+        merchant_id,
+        intDiv(
+            toUInt32(minute) - toUInt32({from:DateTime('UTC')}), {bucket:UInt32}
+        ) as slot,
+        any(live.merchant_name) as merchant_name,
+        any(live.merchant_category) as merchant_category,
+        sum(live.count_attempted) as count_attempted,
+        sum(live.count_decided) as count_decided,
+        sum(live.count_successful) as count_successful,
+        ifNull(sum(live.successful_amount_eur), 0) as known_amount_eur,
+        countIf(live.successful_amount_eur is null and live.count_successful > 0)
+            as count_minutes_without_rate
+    from gold.live_merchants_by_minute as live
+    where minute >= {from:DateTime('UTC')} and minute < {to:DateTime('UTC')}
+    group by merchant_id, slot
+),
+
+merchants as (
+    select
+        merchant_id,
+        any(buckets.merchant_name) as merchant_name,
+        any(buckets.merchant_category) as merchant_category,
+        sum(buckets.count_attempted) as count_attempted,
+        sum(buckets.count_decided) as count_decided,
+        sum(buckets.count_successful) as count_successful,
+        sum(buckets.known_amount_eur) as known_amount_eur,
+        sum(buckets.count_minutes_without_rate) as count_minutes_without_rate,
+        groupArray(slot) as slots,
+        groupArray(toFloat64(buckets.known_amount_eur)) as slot_amounts
+    from buckets
+    group by merchant_id
+    order by known_amount_eur desc, count_attempted desc, merchant_id asc
+    limit {limit:UInt32}
+)
+
+select
+    merchant_id,
+    merchant_name,
+    merchant_category,
+    count_attempted,
+    if(count_minutes_without_rate > 0, null, known_amount_eur) as successful_amount_eur,
+    100 * count_successful / nullIf(count_decided, 0) as success_percent,
+    -- an index of 0 (slot without a payment) reads the array's default, 0
+    arrayMap(
+        slot -> slot_amounts[indexOf(slots, slot)], range({slots:UInt32})
+    ) as volume_trend
+from merchants
+order by known_amount_eur desc, count_attempted desc, merchant_id asc
+"""
+
+RECENT_PAYMENTS = """
+select
+    transaction_id,
+    occurred_at,
+    committed_at,
+    merchant_id,
+    merchant_name,
+    amount,
+    currency_code,
+    amount_eur,
+    status,
+    decline_code
+from gold.live_recent_payments
+order by committed_at desc, transaction_id asc
+limit {limit:UInt32}
+"""
+
+FRESHNESS = """
+select
+    hop,
+    hop_order,
+    newest_commit_at,
+    lag_seconds,
+    hop_seconds
+from gold.pipeline_freshness
+order by hop_order
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A query with its parameters, ready to run; equal calls may share one answer."""
+
+    name: str
+    sql: str
+    parameters: tuple[tuple[str, Parameter], ...] = ()
+
+
+def kpis(window: Window) -> Call:
+    """Totals of a window: a row `now` and a row `complete` (without the filling minute)."""
+    return _call("kpis", KPIS, window.start, window.end, complete_to=_moment(window.complete_end))
+
+
+def trend(window: Window) -> Call:
+    """One row per bucket of a window, empty buckets included."""
+    return _trend(window.start, window.end, window.fill_to, window.bucket, timedelta(0))
+
+
+def trend_before(window: Window, shift: timedelta) -> Call:
+    """The whole buckets `shift` earlier, moved onto the window's time axis."""
+    after = window.fill_to - shift
+    return _trend(window.start - shift, after, after, window.bucket, shift)
+
+
+def active_accounts(first: date, after: date) -> Call:
+    """One row: distinct accounts with a successful payment on the UTC days [first, after)."""
+    return _days("active_accounts", ACTIVE_ACCOUNTS, first, after)
+
+
+def active_accounts_by_day(first: date, after: date) -> Call:
+    """One row per UTC day of [first, after): its active accounts."""
+    return _days("active_accounts_by_day", ACTIVE_ACCOUNTS_BY_DAY, first, after)
+
+
+def first_day() -> Call:
+    """One row: the first UTC day with a payment, NULL if there is none."""
+    return Call("first_day", FIRST_DAY.strip())
+
+
+def top_merchants(window: Window, limit: int) -> Call:
+    """The merchants with the largest volume; `volume_trend` holds one EUR float per bucket."""
+    return _call(
+        "top_merchants",
+        TOP_MERCHANTS,
+        window.start,
+        window.end,
+        bucket=_seconds(window.bucket),
+        slots=window.slots,
+        limit=limit,
+    )
+
+
+def recent_payments(limit: int) -> Call:
+    """The payments changed last, newest change first."""
+    return Call("recent_payments", RECENT_PAYMENTS.strip(), (("limit", limit),))
+
+
+def freshness() -> Call:
+    """One row per hop, in order: how far behind the source what lies after it is, in seconds."""
+    return Call("freshness", FRESHNESS.strip())
+
+
+def _trend(
+    start: datetime, end: datetime, fill_to: datetime, bucket: timedelta, shift: timedelta
+) -> Call:
+    return _call(
+        "trend",
+        TREND,
+        start,
+        end,
+        fill_to=_moment(fill_to),
+        bucket=_seconds(bucket),
+        shift=_seconds(shift),
+    )
+
+
+def _call(name: str, sql: str, start: datetime, end: datetime, **parameters: Parameter) -> Call:
+    period = {"from": _moment(start), "to": _moment(end)}
+    return Call(name, sql.strip(), tuple({**period, **parameters}.items()))
+
+
+def _days(name: str, sql: str, first: date, after: date) -> Call:
+    days = (("from", first.isoformat()), ("to", after.isoformat()))
+    return Call(name, sql.strip(), days)
+
+
+def _moment(moment: datetime) -> str:
+    # text, so that no driver turns it into another time zone
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _seconds(length: timedelta) -> int:
+    return length // timedelta(seconds=1)

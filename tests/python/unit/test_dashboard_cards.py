@@ -1,0 +1,119 @@
+"""What a KPI card says: the exact value, the change in the right unit, and missing rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from dashboard import cards
+from dashboard.definitions import Better, Definitions, Format, Metric
+
+
+def defined(name: str, shown_as: Format, better: Better = "up") -> Definitions:
+    return Definitions({name: Metric(name, "A label", "", shown_as, better, "What it is.")})
+
+
+def totals(**changed: Any) -> Mapping[str, Any]:
+    return {**cards.NO_PAYMENTS, **changed}
+
+
+def card(
+    name: str,
+    shown_as: Format,
+    value: Any,
+    before: Mapping[str, Any] | None,
+    better: Better = "up",
+    complete: Any = None,
+    **others: Any,
+) -> cards.Card:
+    now = totals(**{name: value}, **others)
+    whole = totals(**{name: value if complete is None else complete})
+    return cards.kpi_card(name, defined(name, shown_as, better), now, whole, before, [])
+
+
+def test_volume_is_shown_to_the_cent() -> None:
+    shown = card("successful_amount_eur", "euro", Decimal("12345678.90499999"), None)
+    assert shown.value == "€ 12,345,678.90"
+    assert (shown.delta, shown.note) == (None, "no earlier data")
+
+
+def test_the_change_compares_whole_minutes_not_the_running_one() -> None:
+    shown = card("count_attempted", "integer", 130, totals(count_attempted=100), complete=120)
+    assert (shown.value, shown.delta) == ("130", "+20.0 %")
+
+
+def test_a_rate_changes_in_percentage_points() -> None:
+    shown = card("success_rate", "percent", 0.905, totals(success_rate=0.92))
+    assert (shown.value, shown.delta) == ("90.50 %", "-1.50 pp")
+
+
+def test_no_change_is_the_number_zero_so_that_it_is_drawn_flat() -> None:
+    shown = card("count_attempted", "integer", 100, totals(count_attempted=100))
+    assert shown.delta == 0
+
+
+@pytest.mark.parametrize(
+    ("better", "color"), [("up", "normal"), ("down", "inverse"), ("none", "off")]
+)
+def test_the_colour_of_a_change_follows_what_is_better(better: Better, color: str) -> None:
+    shown = card("count_attempted", "integer", 2, totals(count_attempted=1), better=better)
+    assert shown.delta_color == color
+
+
+def test_a_missing_rate_is_never_a_number() -> None:
+    shown = card(
+        "successful_amount_eur",
+        "euro",
+        None,
+        totals(successful_amount_eur=Decimal(5)),
+        known_amount_eur=Decimal("7.50"),
+        count_minutes_without_rate=3,
+    )
+    assert shown.value == "n/a: rate missing"
+    assert shown.note == "€ 7.50 with a rate"
+    assert shown.delta is None
+
+
+def test_an_average_says_that_a_rate_is_missing_and_draws_no_line() -> None:
+    before = totals(average_ticket_eur=Decimal(5))
+    shown = card("average_ticket_eur", "euro", None, before, count_minutes_without_rate=1)
+    assert (shown.value, shown.note, shown.history) == ("n/a", "rate missing", ())
+
+
+def test_an_average_of_nothing_is_not_a_missing_rate() -> None:
+    assert card("average_ticket_eur", "euro", None, None).value == "n/a"
+
+
+@pytest.mark.parametrize("before", [0, None])
+def test_nothing_before_means_no_percentage(before: int | None) -> None:
+    shown = card("count_attempted", "integer", 5, totals(count_attempted=before))
+    assert (shown.delta, shown.note) == (None, "not comparable")
+
+
+def test_a_compact_metric_tells_its_exact_value_in_the_help() -> None:
+    shown = card("count_attempted", "compact", 1_234_567, None)
+    assert shown.value == "1.2M"
+    assert "Exactly 1,234,567." in shown.help
+
+
+def test_a_window_without_payments_counts_zero() -> None:
+    assert cards.totals([], "now")["count_attempted"] == 0
+    rows = [{"period": "complete", "count_attempted": 4}, {"period": "now", "count_attempted": 5}]
+    assert cards.totals(rows, "now")["count_attempted"] == 5
+
+
+def test_active_accounts_compare_whole_days_only() -> None:
+    known = defined("count_active_accounts", "integer")
+    today = cards.active_accounts_card(known, 70, None, None, 1, [])
+    assert (today.value, today.delta, today.note) == ("70", None, "today, so far")
+    week = cards.active_accounts_card(known, 90, 60, 50, 7, [])
+    assert (week.value, week.delta) == ("90", "+20.0 %")
+
+
+def test_a_gap_in_a_sparkline_repeats_the_value_before_it() -> None:
+    known = defined("count_active_accounts", "integer")
+    shown = cards.active_accounts_card(known, 1, None, None, 1, [None, 2.0, None, 3.0])
+    assert shown.history == (0.0, 2.0, 2.0, 3.0)

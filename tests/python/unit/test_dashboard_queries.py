@@ -1,0 +1,71 @@
+"""Every query reads gold or ops only and takes its values as server-side parameters."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from dashboard import periods, queries
+from dashboard.queries import Call
+
+WINDOW = periods.window_of(periods.RANGES["24h"], datetime(2026, 3, 29, 14, 37, 42, tzinfo=UTC))
+DAYS = (date(2026, 3, 1), date(2026, 3, 30))
+CALLS = [
+    queries.kpis(WINDOW),
+    queries.trend(WINDOW),
+    queries.trend_before(WINDOW, timedelta(days=7)),
+    queries.active_accounts(*DAYS),
+    queries.active_accounts_by_day(*DAYS),
+    queries.first_day(),
+    queries.top_merchants(WINDOW, 10),
+    queries.recent_payments(10),
+    queries.freshness(),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_call_names_each_parameter_of_its_sql_and_no_other(call: Call) -> None:
+    named = set(re.findall(r"\{(\w+):[^}]+\}", call.sql))
+    assert named == {name for name, _ in call.parameters}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_call_reads_gold_and_ops_only(call: Call) -> None:
+    steps = set(re.findall(r"^(\w+) as \($", call.sql, re.MULTILINE))
+    read = set(re.findall(r"\b(?:from|join)\s+([a-z_][\w.]*)", call.sql))
+    assert read - steps
+    assert all(name.startswith(("gold.", "ops.")) for name in read - steps)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_call_on_a_live_view_filters_by_minute_or_limits_its_rows(call: Call) -> None:
+    if "gold.live_" in call.sql:
+        assert "where minute >= {from:" in call.sql or "limit {limit:" in call.sql
+
+
+def test_equal_filters_in_one_minute_make_equal_calls_so_they_share_an_answer() -> None:
+    chosen = periods.RANGES["24h"]
+    early, late, next_minute = (
+        queries.kpis(periods.window_of(chosen, datetime(2026, 3, 29, 14, *rest, tzinfo=UTC)))
+        for rest in ((37, 0), (37, 59), (38, 0))
+    )
+    assert early == late
+    assert early != next_minute
+
+
+def test_moments_are_sent_as_utc_text() -> None:
+    parameters = dict(queries.kpis(WINDOW).parameters)
+    assert parameters == {
+        "from": "2026-03-28 14:45:00",
+        "to": "2026-03-29 14:38:00",
+        "complete_to": "2026-03-29 14:37:00",
+    }
+
+
+def test_the_comparison_is_moved_onto_the_windows_time_axis() -> None:
+    parameters = dict(queries.trend_before(WINDOW, timedelta(days=7)).parameters)
+    assert parameters["from"] == "2026-03-21 14:45:00"
+    assert parameters["to"] == parameters["fill_to"] == "2026-03-22 14:45:00"
+    assert parameters["shift"] == 7 * 86400
