@@ -1,0 +1,1 @@
+"""The same stack on Docker Compose: what its own image runs besides the project."""
