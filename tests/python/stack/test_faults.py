@@ -1,0 +1,58 @@
+"""Each part is killed under load, once; afterwards every digit is equal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from infra.embedded.supervisor import Supervisor
+from infra.settings import Settings
+from ingestion.generator import load_history
+from ingestion.generator.control import configure, status
+from tests.python.stack.world import World, attempt, eventually, finhouse
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module", autouse=True)
+def traffic(stack: Settings) -> Iterator[None]:
+    """The history and a moderate stream of all kinds of change."""
+    load_history(stack, progress=lambda done, total: None)
+    configure(stack, {"rate": 24_000, "interval_seconds": 24.0, "updates": 0.2, "deletes": 0.05})
+    supervisor = Supervisor(stack)
+    supervisor.start("generator")
+    eventually(lambda: status(stack).new_transactions > 1000, 60)
+    yield
+    supervisor.stop("generator")
+
+
+def pid_of(name: str) -> int:
+    """Process id of a component; 0 while it does not run."""
+    components = json.loads(attempt("status", "--json").stdout)["components"]
+    return int(next(part["pid"] or 0 for part in components if part["component"] == name))
+
+
+@pytest.mark.parametrize("name", ["transform", "connect", "clickhouse", "kafka"])
+def test_killed_under_load(world: World, name: str) -> None:
+    before = status(world.settings).new_transactions
+    victim = pid_of(name)
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: pid_of(name) not in (0, victim), 60)
+    eventually(lambda: status(world.settings).new_transactions > before + 5_000, 60)
+    outcome = eventually(_reconciled, 200)
+    assert outcome["differences"] == []
+    assert outcome["rows"] > 250_000
+
+
+def _reconciled() -> dict[str, object] | None:
+    """Outcome of the command; None while a part is still coming back."""
+    done = attempt("reconcile", "--json", timeout=240)
+    return dict(json.loads(done.stdout)) if done.stdout.strip() else None
+
+
+def test_supervised_stack_is_whole_again(world: World) -> None:
+    assert "Everything runs." in finhouse("status")

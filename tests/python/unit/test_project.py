@@ -1,0 +1,94 @@
+"""What must hold for the dbt project as a whole and no linter checks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.settings import ROOT
+from infra.transform.project import Project
+
+
+@pytest.fixture(scope="module")
+def nodes() -> dict[str, Any]:
+    """Nodes of the freshly parsed manifest by name."""
+    os.environ.setdefault("FINHOUSE_CLICKHOUSE_PASSWORD", "unused")
+    Project().parse()
+    manifest = json.loads((ROOT / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return {node["name"]: node for node in manifest["nodes"].values()}
+
+
+def models(nodes: dict[str, Any]) -> dict[str, Any]:
+    return {name: node for name, node in nodes.items() if node["resource_type"] == "model"}
+
+
+def test_readme_lists_the_gold_models_as_they_are(nodes: dict[str, Any]) -> None:
+    """Paste the expected lines into README.md when this fails."""
+    expected = []
+    for name, node in sorted(models(nodes).items()):
+        if node["config"]["schema"] != "gold":
+            continue
+        sentences = re.split(r"(?<=\.) ", " ".join(node["description"].split()))
+        grain = sentences[-1].removeprefix("One row per ").rstrip(".")
+        expected.append(f"| `{name}` | {grain} | {' '.join(sentences[:-1])} |")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    found = [line for line in readme if line.startswith(("| `agg", "| `dim", "| `fct"))]
+    found += [line for line in readme if line.startswith(("| `live", "| `pipe"))]
+    assert found == expected
+
+
+def test_every_description_ends_with_its_grain(nodes: dict[str, Any]) -> None:
+    without = [
+        name
+        for name, node in models(nodes).items()
+        if "One row per " not in re.split(r"(?<=\.) ", " ".join(node["description"].split()))[-1]
+    ]
+    assert without == []
+
+
+def test_incremental_tables_follow_the_batch_rule(nodes: dict[str, Any]) -> None:
+    """Never partitioned (an INSERT would be several parts); the watermark survives merges."""
+    incremental = {
+        name: node
+        for name, node in models(nodes).items()
+        if node["config"]["materialized"] == "offset_append"
+    }
+    assert len(incremental) > 10
+    for name, node in incremental.items():
+        assert not node["config"].get("partition_by"), name
+        watermark = node["columns"]["_offset"]["data_type"]
+        aggregates = "Aggregating" in node["config"].get("engine", "")
+        assert watermark == ("SimpleAggregateFunction(max, UInt64)" if aggregates else "UInt64"), (
+            name
+        )
+    assert {
+        node["config"]["materialized"]
+        for name, node in models(nodes).items()
+        if name not in incremental
+    } == {"view", "kafka_log"}
+
+
+def test_final_follows_no_ref() -> None:
+    """FINAL on a view is silently ignored and on a CTE an error."""
+    files = [*(ROOT / "models").rglob("*.sql"), *(ROOT / "macros").rglob("*.sql")]
+    assert [
+        str(path.relative_to(ROOT))
+        for path in files
+        if re.search(r"\}\}\s+final\b", path.read_text(encoding="utf-8"))
+    ] == []
+
+
+def test_no_machine_path_in_tracked_files() -> None:
+    text = {
+        path: path.read_text(encoding="utf-8", errors="ignore")
+        for folder in ("infra", "ingestion", "dashboard", "macros", "models", "docs")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".sql", ".yml", ".md", ".xml", ".lock"}
+    }
+    assert len(text) > 50
+    assert [str(path) for path, body in text.items() if str(Path.home()) + "/" in body] == []
