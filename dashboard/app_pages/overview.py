@@ -261,7 +261,7 @@ def recent_table() -> None:
             "amount": [formats.money(row["amount"], row["currency_code"]) for row in answer.rows],
             "eur": [formats.euro(row["amount_eur"]) for row in answer.rows],
             "time": [row["occurred_at"] for row in answer.rows],
-            "reason": [row["decline_code"].replace("_", " ") for row in answer.rows],
+            "reason": [(row["decline_code"] or "").replace("_", " ") for row in answer.rows],
         }
     )
     st.dataframe(

@@ -77,7 +77,7 @@ class StubWarehouse:
             "currency_code": "USD",
             "amount_eur": Decimal("1135.74000000"),
             "status": "success",
-            "decline_code": "",
+            "decline_code": None,
         }
         return {**row, **changed}
 

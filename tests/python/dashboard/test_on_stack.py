@@ -13,6 +13,7 @@ from dashboard import definitions, formats, periods, queries
 from dashboard.connection import ClickHouseConnection
 from dashboard.queries import Call
 from infra.errors import FinhouseError
+from tests.python.stack.world import World
 
 pytestmark = pytest.mark.stack
 
@@ -72,3 +73,18 @@ def test_the_dashboards_user_reads_gold_and_nothing_else(
     with pytest.raises(FinhouseError) as refused:
         connection.run(Call("hostile", sql))
     assert refused.value.fix
+
+
+def test_recent_payments_with_and_without_a_reason_are_shown(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    now = datetime.now(UTC).isoformat()
+    world.pay("1.23", at=now)
+    world.pay("4.56", at=now, status="failed", decline_code="expired_card")
+    world.settle()
+    app = open_page(range="1h")
+    assert not app.exception
+    assert not app.error
+    shown = app.dataframe[-1].value
+    assert "expired card" in set(shown["reason"])
+    assert "" in set(shown["reason"])
