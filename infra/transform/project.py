@@ -6,7 +6,6 @@ tens of milliseconds.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from dbt.contracts.graph.manifest import Manifest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE_FOLDERS = ("models", "macros", "seeds", "snapshots")
 SOURCE_FILES = ("dbt_project.yml", "profiles.yml")
-
-log = logging.getLogger(__name__)
 
 
 class TransformError(Exception):

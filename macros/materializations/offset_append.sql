@@ -11,7 +11,7 @@
         writers at the same position the server keeps exactly one (compare-and-set);
       - a full refresh fills a table aside with the same batches and exchanges it in at the end.
     The table's columns come from the model's contract, which must be enforced.
-    Config: engine, order_by, projections_sql (optional), ttl (optional), settings (optional), batch_limit (tests only)
+    Config: engine (default MergeTree), order_by. No partition_by: an INSERT would be several parts.
 -#}
 {% materialization offset_append, adapter='clickhouse' %}
     {%- set target_relation = this.incorporate(type='table') -%}

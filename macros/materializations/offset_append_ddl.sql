@@ -12,13 +12,7 @@
         projection watermark (select count(), max(_offset))
     )
     engine = {{ config.get('engine', 'MergeTree') }}
-    {%- if config.get('partition_by') %}
-    partition by {{ config.get('partition_by') }}
-    {%- endif %}
     order by ({{ config.require('order_by') if config.get('order_by') is string else config.require('order_by') | join(', ') }})
-    {%- if config.get('ttl') %}
-    ttl {{ config.get('ttl') }}
-    {%- endif %}
     settings
         non_replicated_deduplication_window = 100,
         deduplicate_merge_projection_mode = 'rebuild'
