@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 
 from infra.errors import FinhouseError
 from infra.settings import Settings
+from ingestion.generator.fraud import REPORTED_SHARE, Attempts, plan_fraud, plant
 from ingestion.generator.payments import Payments, draw_payments, history_moments
 from ingestion.generator.rows import (
     NULL,
@@ -24,7 +25,15 @@ from ingestion.generator.rows import (
     time_text,
 )
 from ingestion.generator.settings import GeneratorSettings
-from ingestion.generator.world import CURRENCIES, SUCCESS, World, build_world, fx_rates, rate_text
+from ingestion.generator.world import (
+    CURRENCIES,
+    SUCCESS,
+    Floats,
+    World,
+    build_world,
+    fx_rates,
+    rate_text,
+)
 from ingestion.source import connect
 
 _DAY = 86_400_000_000
@@ -34,6 +43,7 @@ _RECENT = 900_000_000  # µs: a payment younger than this may still be undecided
 REFUND_SHARE = 0.02
 DISPUTE_SHARE = 0.003
 REFUND_REASONS = text(["requested_by_customer", "duplicate", "not_delivered", "defective"])
+FRAUDULENT = b"fraudulent"
 DISPUTE_REASONS = text(["fraudulent", "not_received", "not_as_described", "duplicate"])
 LOAD_LOCK = 4_201_002  # advisory lock: one load at a time
 
@@ -59,9 +69,9 @@ def load_history(
             return 0
         stored = 0
         for table, rows, count in history(generator, until):
-            with cursor.copy(f"copy finance.{table} from stdin") as copy:
+            with cursor.copy(f"copy {table} from stdin") as copy:
                 copy.write(rows)
-            if table == "transactions":
+            if table == "finance.transactions":
                 stored += count
                 progress(stored, generator.history_transactions)
         cursor.execute(
@@ -96,7 +106,7 @@ def _is_loaded(cursor: psycopg.Cursor[TupleRow]) -> bool:
 
 
 def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes, int]]:
-    """Yield (table, COPY text, rows) of a whole past up to `now` (µs since 1970).
+    """Yield (schema.table, COPY text, rows) of a whole past up to `now` (µs since 1970).
 
     Equal settings and clock give equal bytes.
     """
@@ -112,7 +122,20 @@ def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes
         )
     )
     yield from _reference(world, generator, signup, now)
-    moments = history_moments(rng, now, generator.history_days, generator.history_transactions)
+    fraud = plan_fraud(
+        rng,
+        world,
+        begin,
+        now,
+        generator.history_transactions,
+        max(int(np.searchsorted(signup, begin)), 1),
+        generator.merchants,
+    )
+    past = np.flatnonzero(fraud["due"] < now)[: generator.history_transactions]
+    fraud = {name: column[past] for name, column in fraud.items()}
+    count = generator.history_transactions - len(past)
+    ordinary = history_moments(rng, now, generator.history_days, count)
+    moments = np.sort(np.concatenate([ordinary, fraud["due"]]))
     for start in range(0, len(moments), _CHUNK):
         occurred = moments[start : start + _CHUNK]
         payments = draw_payments(
@@ -124,10 +147,20 @@ def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes
             known_merchants=generator.merchants,
             pending_share=np.where(occurred > now - _RECENT, 0.3, 0.004),
         )
+        place, attempts = _attempts_at(fraud, occurred)
+        labels = plant(rng, world, payments, place, attempts)
         settled = np.minimum(occurred + rng.integers(200_000, 8_000_000, len(occurred)), now)
-        yield "transactions", payments.copy_rows(world, settled), len(occurred)
+        yield "finance.transactions", payments.copy_rows(world, settled), len(occurred)
+        yield "finance_meta.fraud_labels", labels, len(place)
         yield _refunds(rng, payments, now)
-        yield _disputes(rng, payments, now)
+        yield _disputes(rng, payments, place, now)
+
+
+def _attempts_at(fraud: Attempts, occurred: Ints) -> tuple[Ints, Attempts]:
+    """The attempts among these moments, and which payment each of them is."""
+    inside = np.flatnonzero((fraud["due"] >= occurred[0]) & (fraud["due"] <= occurred[-1]))
+    place, first = np.unique(np.searchsorted(occurred, fraud["due"][inside]), return_index=True)
+    return place, {name: column[inside[first]] for name, column in fraud.items()}
 
 
 def _reference(
@@ -138,22 +171,22 @@ def _reference(
     signed_up = time_text(signup)
     columns = [people.id, people.user_name, people.email, people.country]
     rows = copy_text([*(column[:count] for column in columns), signed_up, signed_up])
-    yield "accounts", rows, count
+    yield "finance.accounts", rows, count
 
     count = generator.merchants
     columns = [shops.id, shops.name, shops.category, shops.country]
     columns += [shops.risk_rating.astype("S1"), time_text(np.full(len(shops.id), now))]
-    yield "merchants", copy_text([column[:count] for column in columns]), count
+    yield "finance.merchants", copy_text([column[:count] for column in columns]), count
 
     count = generator.ips
     columns = [addresses.ip, addresses.country, addresses.city, addresses.is_proxy]
-    yield "ip_geo", copy_text([*columns, time_text(np.full(count, now))]), count
+    yield "finance.ip_geo", copy_text([*columns, time_text(np.full(count, now))]), count
 
     today = datetime.fromtimestamp(now / 1_000_000, UTC).date()
     first = today - timedelta(days=generator.fx_days - 1)
     days = [first + timedelta(days=number) for number in range(generator.fx_days)]
     for currency, rates in fx_rates(generator.seed, first, today).items():
-        yield "fx_rates", _fx_rows(days, currency, rates, now), len(days)
+        yield "finance.fx_rates", _fx_rows(days, currency, rates, now), len(days)
 
 
 def _fx_rows(days: list[date], currency: str, rates: Ints, now: int) -> bytes:
@@ -185,11 +218,17 @@ def _refunds(rng: np.random.Generator, payments: Payments, now: int) -> tuple[st
             time_text(np.minimum(created + 60_000_000, now)),
         ]
     )
-    return "refunds", rows, count
+    return "finance.refunds", rows, count
 
 
-def _disputes(rng: np.random.Generator, payments: Payments, now: int) -> tuple[str, bytes, int]:
-    opened, chosen = _later(rng, payments, DISPUTE_SHARE, now)
+def _disputes(
+    rng: np.random.Generator, payments: Payments, fraud: Ints, now: int
+) -> tuple[str, bytes, int]:
+    is_fraud = np.zeros(len(payments.id), dtype=bool)
+    is_fraud[fraud] = True
+    share = np.where(is_fraud, REPORTED_SHARE, DISPUTE_SHARE)
+    opened, chosen = _later(rng, payments, share, now)
+    reasons = np.where(is_fraud[chosen], FRAUDULENT, rng.choice(DISPUTE_REASONS, len(chosen)))
     closed = opened + rng.integers(2 * _DAY, 12 * _DAY, len(chosen))
     reviewed = opened + _DAY
     status = np.select(
@@ -206,17 +245,17 @@ def _disputes(rng: np.random.Generator, payments: Payments, now: int) -> tuple[s
             money_text(payments.cents[chosen]),
             CURRENCIES[payments.currency[chosen]],
             status,
-            rng.choice(DISPUTE_REASONS, len(chosen)),
+            reasons,
             time_text(opened),
             np.where(is_closed, time_text(closed), NULL),
             time_text(updated),
         ]
     )
-    return "disputes", rows, len(chosen)
+    return "finance.disputes", rows, len(chosen)
 
 
 def _later(
-    rng: np.random.Generator, payments: Payments, share: float, now: int
+    rng: np.random.Generator, payments: Payments, share: Floats | float, now: int
 ) -> tuple[Ints, Ints]:
     """Something that follows a share of the successful payments by days: (when, which)."""
     chosen = np.flatnonzero((payments.status == SUCCESS) & (rng.random(len(payments.id)) < share))

@@ -317,10 +317,10 @@ def write(
     new = gone = 0
     for step in steps:
         if isinstance(step, Copy):
-            with cursor.copy(f"copy finance.{step.table} from stdin") as copy:
+            with cursor.copy(f"copy {step.table} from stdin") as copy:
                 copy.write(step.rows)
-            mix[f"new {step.table}"] += step.count
-            if step.table == "transactions":
+            mix[f"new {step.table.partition('.')[2]}"] += step.count
+            if step.table == "finance.transactions":
                 new += step.count
         else:
             cursor.execute(step.sql, step.params)

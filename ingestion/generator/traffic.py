@@ -11,14 +11,16 @@ from typing import LiteralString
 
 import numpy as np
 
+from ingestion.generator.fraud import REPORTED_SHARE, no_attempts, plan_fraud, plant
 from ingestion.generator.history import (
     DISPUTE_REASONS,
     DISPUTE_SHARE,
+    FRAUDULENT,
     REFUND_REASONS,
     REFUND_SHARE,
     refund_cents,
 )
-from ingestion.generator.payments import decline_codes, draw_payments
+from ingestion.generator.payments import Payments, decline_codes, draw_payments
 from ingestion.generator.rows import (
     NULL,
     Bytes,
@@ -31,7 +33,7 @@ from ingestion.generator.rows import (
     time_ordered_ids,
     time_text,
 )
-from ingestion.generator.state import KNOWN_CAPACITY, State, no_ids, no_ints
+from ingestion.generator.state import KNOWN_CAPACITY, State, Waiting, no_ids, no_ints
 from ingestion.generator.world import (
     CURRENCIES,
     PENDING,
@@ -61,7 +63,7 @@ _LATE_ACCOUNT = 3 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """New rows for a table, as COPY text."""
+    """New rows for a table (`schema.table`), as COPY text."""
 
     table: LiteralString
     rows: bytes
@@ -101,6 +103,9 @@ class Traffic:
             *((now, "merchants", index) for index in state.missing_merchants),
         ]
         self._late_rates: list[tuple[int, date, str]] = []
+        # Plans and reports of fraud end with the process: a ring that was caught, so to speak.
+        self._fraud = Waiting(**no_attempts())
+        self._reported = Waiting(due=no_ints(), id=no_ids(), cents=no_ints(), currency=no_ints())
 
     def reseed(self, seed: int, now: int) -> None:
         """Go on with other random numbers."""
@@ -156,8 +161,11 @@ class Traffic:
             known_merchants=state.merchants,
             pending_share=mix.updates * 0.8,
         )
+        labels, planted = self._plant_fraud(payments, begin, now)
         rows = payments.copy_rows(self.world, np.full(count, now))
-        steps.append(Copy("transactions", rows, count))
+        steps.append(Copy("finance.transactions", rows, count))
+        if planted:
+            steps.append(Copy("finance_meta.fraud_labels", labels, planted))
         open_ = payments.status == PENDING
         # One in twenty is decided before its own insert commits: two changes, one transaction.
         due = self._due(now, 0.2, 8.0, int(open_.sum()))
@@ -175,6 +183,25 @@ class Traffic:
         state.known.put(rng, payments.id[paid], payments.cents[paid], payments.currency[paid])
         final: Bytes = payments.id[~open_]
         return final
+
+    def _plant_fraud(self, payments: Payments, begin: int, now: int) -> tuple[bytes, int]:
+        """Turn some payments into the attempts that are due; the rows of their labels."""
+        state, rng, count = self.state, self.rng, len(payments.id)
+        self._fraud.add(
+            **plan_fraud(rng, self.world, begin, now, count, state.accounts, state.merchants)
+        )
+        attempts = {name: column[:count] for name, column in self._fraud.take(now).items()}
+        place = rng.choice(count, len(attempts["due"]), replace=False)
+        labels = plant(rng, self.world, payments, place, attempts)
+        paid = place[payments.status[place] == SUCCESS]
+        paid = paid[rng.random(len(paid)) < REPORTED_SHARE]
+        self._reported.add(
+            due=self._due(now, 20.0, 120.0, len(paid)),
+            id=payments.id[paid],
+            cents=payments.cents[paid],
+            currency=payments.currency[paid],
+        )
+        return labels, len(place)
 
     def _settle(self, steps: list[Step], now: int) -> Ints:
         """Decide pending payments; returns where the successful ones are known now."""
@@ -220,7 +247,7 @@ class Traffic:
                 moment,
             ]
         )
-        steps.append(Copy("refunds", rows, len(place)))
+        steps.append(Copy("finance.refunds", rows, len(place)))
         self.state.refunds.add(due=self._due(now, 2.0, 20.0, len(place)), id=ids)
 
     def _advance_refunds(self, steps: list[Step], now: int) -> None:
@@ -243,30 +270,38 @@ class Traffic:
         )
 
     def _new_disputes(self, steps: list[Step], now: int, count: int) -> None:
+        """Disputes of any payment, and those of payments a ring made."""
         known, rng = self.state.known, self.rng
         place = known.pick(rng, self._some(count * DISPUTE_SHARE))
-        if not len(place):
+        reported = self._reported.take(now)
+        payments = np.concatenate([known.id[place], reported["id"]])
+        cents = np.concatenate([known.cents[place], reported["cents"]])
+        currency = np.concatenate([known.currency[place], reported["currency"]])
+        reasons = rng.choice(DISPUTE_REASONS, len(payments))
+        reasons[len(place) :] = FRAUDULENT
+        opened = len(payments)
+        if not opened:
             return
-        ids = id_text(time_ordered_ids(rng, np.full(len(place), now)))
-        moment = time_text(np.full(len(place), now))
+        ids = id_text(time_ordered_ids(rng, np.full(opened, now)))
+        moment = time_text(np.full(opened, now))
         rows = copy_text(
             [
                 ids,
-                known.id[place],
-                money_text(known.cents[place]),
-                CURRENCIES[known.currency[place]],
-                text(["opened"] * len(place)),
-                rng.choice(DISPUTE_REASONS, len(place)),
+                payments,
+                money_text(cents),
+                CURRENCIES[currency],
+                text(["opened"] * opened),
+                reasons,
                 moment,
-                np.full(len(place), NULL),
+                np.full(opened, NULL),
                 moment,
             ]
         )
-        steps.append(Copy("disputes", rows, len(place)))
+        steps.append(Copy("finance.disputes", rows, opened))
         self.state.disputes.add(
-            due=self._due(now, 5.0, 20.0, len(place)),
+            due=self._due(now, 5.0, 20.0, opened),
             id=ids,
-            reviewed=np.zeros(len(place), dtype=np.int64),
+            reviewed=np.zeros(opened, dtype=np.int64),
         )
 
     def _advance_disputes(self, steps: list[Step], now: int) -> None:
@@ -354,7 +389,7 @@ class Traffic:
             moment = time_text(np.full(len(index), now))
             columns = [people.id, people.user_name, people.email, people.country]
             rows = copy_text([*(column[index] for column in columns), moment, moment])
-            steps.append(Copy("accounts", rows, len(index)))
+            steps.append(Copy("finance.accounts", rows, len(index)))
         for _ in range(self._some(_ACCOUNT_CHANGES * seconds)):
             account = int(rng.integers(0, state.accounts))
             country = str(rng.choice(list(self.world.names)))
@@ -386,7 +421,7 @@ class Traffic:
             columns = [shops.id, shops.name, shops.category, shops.country]
             columns += [shops.risk_rating.astype("S1"), time_text(np.full(len(shops.id), now))]
             rows = copy_text([column[index] for column in columns])
-            steps.append(Copy("merchants", rows, len(index)))
+            steps.append(Copy("finance.merchants", rows, len(index)))
         if self._some(_MERCHANT_CHANGES * seconds):
             merchant = int(rng.integers(0, state.merchants))
             name = shops.name[merchant].decode()

@@ -7,6 +7,7 @@ import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from infra.settings import ROOT
@@ -115,3 +116,24 @@ def test_docs_generate(world: World) -> None:
     finhouse("dbt", "docs", "generate", timeout=240)
     catalog = json.loads((ROOT / "target" / "catalog.json").read_text())
     assert "model.finhouse.agg_kpis_daily" in catalog["nodes"]
+
+
+def test_capture_reads_the_tables_and_nothing_of_the_generator(world: World) -> None:
+    """Above all not the labels of planted fraud: the warehouse has to find it itself."""
+    with psycopg.connect(
+        host=world.settings.postgres_host,
+        port=world.settings.postgres_port,
+        dbname=world.settings.postgres_database,
+        user="finhouse_cdc",
+        password=world.settings.cdc_password,
+        autocommit=True,
+    ) as capture:
+        capture.execute("select 1 from finance.transactions limit 1")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            capture.execute("select 1 from finance_meta.fraud_labels limit 1")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            capture.execute("update finance.merchants set risk_rating = 1")
+    rows = world.postgres.execute(
+        "select schemaname, tablename from pg_publication_tables where pubname = 'finhouse'"
+    ).fetchall()
+    assert {schema for schema, _ in rows} == {"finance"} and len(rows) == 8

@@ -27,7 +27,7 @@ def load(settings: GeneratorSettings, now: int) -> dict[str, Table]:
     for table, rows, count in history(settings, now):
         parsed = [line.split("\t") for line in rows.decode().splitlines()]
         assert len(parsed) == count
-        tables.setdefault(table, []).extend(parsed)
+        tables.setdefault(table.rpartition(".")[2], []).extend(parsed)
     return tables
 
 
@@ -140,3 +140,35 @@ def test_a_days_rate_does_not_depend_on_the_window() -> None:
     alone = fx_rates(42, day, day)
     place = (day - date(2026, 1, 1)).days
     assert {c: int(r[place]) for c, r in whole.items()} == {c: int(r[0]) for c, r in alone.items()}
+
+
+def test_fraud_is_rare_labelled_and_like_its_pattern(tables: dict[str, Table]) -> None:
+    payments = {row[0]: row for row in tables["transactions"]}
+    labels = {row[0]: row[1] for row in tables["fraud_labels"]}
+    assert 0.002 < len(labels) / 40_000 < 0.006
+    assert labels.keys() <= payments.keys()
+    found = {
+        pattern: [payments[key] for key in labels if labels[key] == pattern]
+        for pattern in labels.values()
+    }
+    assert set(found) == {"card_testing", "account_takeover", "collusion"}
+    assert max(Decimal(row[4]) for row in found["card_testing"]) < 10
+    declined = [row for row in found["card_testing"] if row[6] == "failed"]
+    assert 0.6 < len(declined) / len(found["card_testing"]) < 0.8
+    assert min(Decimal(row[4]) for row in found["account_takeover"]) >= 200
+
+
+def test_only_a_ring_shares_a_device_between_accounts(tables: dict[str, Table]) -> None:
+    users: dict[str, set[str]] = {}
+    for row in tables["transactions"]:
+        users.setdefault(row[9], set()).add(row[1])
+    shared = {device for device, accounts in users.items() if len(accounts) >= 3} - {"\\N"}
+    labels = {row[0]: row[1] for row in tables["fraud_labels"]}
+    patterns = {labels.get(row[0]) for row in tables["transactions"] if row[9] in shared}
+    assert patterns == {"card_testing", "collusion"}
+
+
+def test_victims_of_fraud_dispute_it(tables: dict[str, Table]) -> None:
+    labels = {row[0] for row in tables["fraud_labels"]}
+    reasons = Counter(row[5] for row in tables["disputes"] if row[1] in labels)
+    assert set(reasons) == {"fraudulent"} and reasons["fraudulent"] > 10

@@ -49,7 +49,7 @@ def rows(step: Copy) -> list[list[str]]:
 def ids(step: Step) -> set[str]:
     """Identifiers of the payments a step writes."""
     if isinstance(step, Copy):
-        return {row[0] for row in rows(step)} if step.table == "transactions" else set()
+        return {row[0] for row in rows(step)} if step.table == "finance.transactions" else set()
     column = {"settle": 1, "correct": 1, "delete": 0}.get(step.kind)
     return set() if column is None else set(str(step.params[column]).strip("{}").split(","))
 
@@ -75,7 +75,7 @@ def test_pending_payments_are_decided_once_within_seconds(world: World) -> None:
     decided: dict[str, int] = {}
     for now, steps in ticks(start(world), 20):
         for step in steps:
-            if isinstance(step, Copy) and step.table == "transactions":
+            if isinstance(step, Copy) and step.table == "finance.transactions":
                 opened |= {row[0]: now for row in rows(step) if row[6] == "pending"}
             elif isinstance(step, Statement) and step.kind == "settle":
                 assert not decided.keys() & ids(step)
@@ -102,7 +102,7 @@ def test_without_room_nothing_grows_but_changes_go_on(world: World) -> None:
         step for _, steps in ticks(traffic, 5, room=0, begin=START + 5 * SECOND) for step in steps
     ]
     grown = {step.table for step in steps if isinstance(step, Copy)}
-    assert not grown & {"transactions", "refunds", "disputes"}
+    assert not grown & {"finance.transactions", "finance.refunds", "finance.disputes"}
     assert {"correct", "delete"} <= {step.kind for step in steps if isinstance(step, Statement)}
 
 
@@ -110,7 +110,7 @@ def test_corrections_and_refunds_are_exact_money(world: World) -> None:
     amounts: list[str] = []
     for _, steps in ticks(start(world), 10):
         for step in steps:
-            if isinstance(step, Copy) and step.table in ("refunds", "disputes"):
+            if isinstance(step, Copy) and step.table in ("finance.refunds", "finance.disputes"):
                 amounts += [row[2] for row in rows(step)]
             elif isinstance(step, Statement) and step.kind == "correct":
                 amounts += str(step.params[2]).strip("{}").split(",")
@@ -134,6 +134,27 @@ def test_disputes_go_through_review_to_a_verdict(world: World) -> None:
     }
 
 
+def test_labels_of_fraud_come_with_its_payments_and_disputes_follow(world: World) -> None:
+    planted: set[str] = set()
+    disputed: set[str] = set()
+    paid = 0
+    for _, steps in ticks(start(world), 300):
+        inserted: set[str] = set()
+        for step in steps:
+            if not isinstance(step, Copy):
+                continue
+            inserted |= ids(step)
+            if step.table == "finance_meta.fraud_labels":
+                labelled = {row[0] for row in rows(step)}
+                assert labelled <= inserted
+                planted |= labelled
+            elif step.table == "finance.disputes":
+                disputed |= {row[1] for row in rows(step) if row[5] == "fraudulent"}
+        paid += len(inserted)
+    assert 0.001 < len(planted) / paid < 0.006
+    assert len(disputed & planted) > 50
+
+
 def test_some_merchants_are_stored_after_their_first_payments(world: World) -> None:
     traffic = start(world)
     paid: dict[str, int] = {}
@@ -141,9 +162,9 @@ def test_some_merchants_are_stored_after_their_first_payments(world: World) -> N
     for second in range(1, 900):
         now = START + second * SECOND
         for step in traffic.tick(now, COUNT, COUNT, MIX):
-            if isinstance(step, Copy) and step.table == "transactions":
+            if isinstance(step, Copy) and step.table == "finance.transactions":
                 paid = dict.fromkeys((row[2] for row in rows(step)), now) | paid
-            elif isinstance(step, Copy) and step.table == "merchants":
+            elif isinstance(step, Copy) and step.table == "finance.merchants":
                 stored |= {row[0]: now for row in rows(step)}
     late = [stored[key] - paid[key] for key in stored]
     assert late and all(10 * SECOND < delay <= 21 * SECOND for delay in late)
