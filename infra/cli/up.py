@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
@@ -161,6 +162,10 @@ def _start(
         supervisor.start(component.name)
     has = selected.keys()
     is_transforming = bool(supervisor.processes().get("transform", {}).get("pid"))
+    began = datetime.now(UTC)
+    if "transform" in has and not is_transforming:
+        # Loading dbt and the project needs no server, so it goes on while they start.
+        supervisor.start("transform")
     with progress_bars() as progress:
         steps = Steps()
         try:
@@ -177,7 +182,7 @@ def _start(
                 steps.add("connector", after, lambda: _connector(settings))
             if {"kafka", "clickhouse", "transform"} <= has and not is_transforming:
                 after = ["clickhouse", "topics"]
-                steps.add("warehouse", after, lambda: _warehouse(settings, supervisor, progress))
+                steps.add("warehouse", after, lambda: _warehouse(settings, began, progress))
             steps.finish()
         except BaseException:
             steps.abandon()
@@ -240,14 +245,13 @@ def _connector(settings: Settings) -> tuple[str, str]:
     return "debezium", "connector configured" if changed else "connector runs"
 
 
-def _warehouse(settings: Settings, supervisor: Supervisor, progress: Progress) -> tuple[str, str]:
+def _warehouse(settings: Settings, since: datetime, progress: Progress) -> tuple[str, str]:
     """Bronze, silver and gold, built by the transform loop itself."""
     from infra.transform import warehouse
 
-    supervisor.start("transform")
     task = progress.add_task("warehouse", total=None)
     nodes = warehouse.wait_until_built(
-        settings, lambda text: progress.update(task, description=f"warehouse {text[:40]}")
+        settings, since, lambda text: progress.update(task, description=f"warehouse {text[:40]}")
     )
     progress.update(task, visible=False)
     return "warehouse", f"{nodes} dbt nodes built"

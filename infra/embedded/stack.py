@@ -14,7 +14,7 @@ from infra.embedded.supervisor import Supervisor, configuration, log_path, rende
 from infra.errors import FinhouseError
 from infra.settings import LOOPBACK, Settings
 
-# Started at once, side by side; the transform loop and the generator follow when these answer.
+# Started at once, side by side, with the transform loop; the generator follows when these answer.
 SERVERS = ("postgres", "kafka", "clickhouse", "connect", "dashboard")
 WORKERS = ("transform", "generator")
 # What writes ends first, the stores last.

@@ -74,7 +74,7 @@ class Project:
         self._runner = dbtRunner(manifest=result.result)
 
     def run(self, command: str, *flags: str) -> list[ModelRun]:
-        """Run `dbt run` or `dbt seed` with these flags and return what each node did.
+        """Run `dbt run` or `dbt build` with these flags and return what each node did.
 
         Raises TransformError if dbt could not run at all (no connection, no lease).
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -52,14 +52,16 @@ def positions(client: Client, tables: Mapping[str, str]) -> dict[str, int]:
 
 
 def wait_until_built(
-    settings: Settings, progress: Callable[[str], None], timeout: float = 180.0
+    settings: Settings,
+    since: datetime,
+    progress: Callable[[str], None],
+    timeout: float = 180.0,
 ) -> int:
-    """Wait until a build that the transform loop starts from now on is done; number of its nodes.
+    """Wait until a build the transform loop started after `since` is done; number of its nodes.
 
     Raises FinhouseError with dbt's message if builds keep failing, or after `timeout` seconds.
     """
     client = connect(settings)
-    since = datetime.now(UTC)
     deadline = time.monotonic() + timeout
     query = """
         select
