@@ -1,41 +1,19 @@
+{%- set amounts = {'attempted_amount': 'attempted_eur', 'successful_amount': 'successful_eur'} -%}
 with payments as (
 
     select
         payment_date,
         currency_code,
-        sum(count_payments) as count_attempted,
-        sumIf(count_payments, status != 'pending') as count_decided,
-        sumIf(count_payments, status = 'success') as count_successful,
-        sum(total_amount) as attempted_amount,
-        sumIf(total_amount, status = 'success') as successful_amount
+        {{ payment_measures() | indent(8) }}
     from {{ ref('fct_payments_by_day') }}
     group by payment_date, currency_code
-
-),
-
-rates as (
-
-    select
-        currency_code,
-        rate_date,
-        rate_to_eur
-    from {{ ref('dim_fx_rates') }}
+    having count_attempted != 0
 
 ),
 
 valued as (
 
-    select
-        payments.payment_date as payment_date,
-        payments.count_attempted as count_attempted,
-        payments.count_decided as count_decided,
-        payments.count_successful as count_successful,
-        {{ to_eur('payments.attempted_amount', 'rates.rate_to_eur') }} as attempted_eur,
-        {{ to_eur('payments.successful_amount', 'rates.rate_to_eur') }} as successful_eur
-    from payments
-    asof left join rates
-        on payments.currency_code = rates.currency_code and payments.payment_date >= rates.rate_date
-    where payments.count_attempted != 0
+    {{ booked_in_eur('payments', 'payment_date', amounts, ref('dim_fx_rates')) | indent(4) }}
 
 ),
 

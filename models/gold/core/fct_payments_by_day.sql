@@ -5,24 +5,9 @@
     tags=['live'],
 ) }}
 
-with deltas as (
-
-    {{ new_deltas(
-        ref('silver_transactions_deltas'),
-        ['sign', 'occurred_at', 'merchant_id', 'currency', 'status', 'decline_code', 'amount', '_offset'],
-        consumer=this,
-    ) | indent(4) }}
-
-)
-
-select
-    toDate(occurred_at) as payment_date,
-    merchant_id,
-    currency as currency_code,
-    status,
-    ifNull(decline_code, '') as decline_code,
-    sum(toInt64(sign)) as count_payments,
-    sum(sign * amount) as total_amount,
-    max(_offset) as _offset
-from deltas
-group by payment_date, merchant_id, currency_code, status, decline_code
+{{ payments_by(
+    'payment_date',
+    'toDate(occurred_at)',
+    ref('silver_transactions_deltas'),
+    consumer=this,
+) }}

@@ -5,24 +5,9 @@
     tags=['live'],
 ) }}
 
-with deltas as (
-
-    {{ new_deltas(
-        ref('silver_transactions_deltas'),
-        ['sign', 'occurred_at', 'merchant_id', 'currency', 'status', 'decline_code', 'amount', '_offset'],
-        consumer=this,
-    ) | indent(4) }}
-
-)
-
-select
-    toStartOfMinute(occurred_at) as minute,
-    merchant_id,
-    currency as currency_code,
-    status,
-    ifNull(decline_code, '') as decline_code,
-    sum(toInt64(sign)) as count_payments,
-    sum(sign * amount) as total_amount,
-    max(_offset) as _offset
-from deltas
-group by minute, merchant_id, currency_code, status, decline_code
+{{ payments_by(
+    'minute',
+    'toStartOfMinute(occurred_at)',
+    ref('silver_transactions_deltas'),
+    consumer=this,
+) }}

@@ -4,39 +4,17 @@ with payments as (
         minute,
         merchant_id,
         currency_code,
-        sum(count_payments) as count_attempted,
-        sumIf(count_payments, status != 'pending') as count_decided,
-        sumIf(count_payments, status = 'success') as count_successful,
-        sumIf(total_amount, status = 'success') as successful_amount
+        {{ payment_measures() | indent(8) }}
     from {{ ref('live_payments_by_minute') }}
     group by minute, merchant_id, currency_code
 
 ),
 
-rates as (
-
-    select
-        currency_code,
-        rate_date,
-        rate_to_eur
-    from {{ ref('dim_fx_rates') }}
-
-),
-
 valued as (
 
-    select
-        payments.minute as minute,
-        payments.merchant_id as merchant_id,
-        payments.count_attempted as count_attempted,
-        payments.count_decided as count_decided,
-        payments.count_successful as count_successful,
-        {{ to_eur('payments.successful_amount', 'rates.rate_to_eur') }} as successful_eur
-    from payments
-    asof left join rates
-        on
-            payments.currency_code = rates.currency_code
-            and toDate(payments.minute) >= rates.rate_date
+    {{ booked_in_eur(
+        'payments', 'minute', {'successful_amount': 'successful_eur'}, ref('dim_fx_rates')
+    ) | indent(4) }}
 
 ),
 

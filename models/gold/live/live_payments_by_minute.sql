@@ -25,15 +25,9 @@ not_in_gold as (
 
 not_in_silver as (
 
-    select {{ fields | join(', ') }}
-    from (
-        {{ signed_changes(
-            'transactions',
-            ref('bronze_transactions'),
-            consumer=ref('silver_transactions_deltas'),
-            limit=none,
-        ) | indent(8) }}
-    )
+    {{ unapplied_changes(
+        'transactions', ref('bronze_transactions'), ref('silver_transactions_deltas'), fields
+    ) | indent(4) }}
 
 ),
 

@@ -14,15 +14,9 @@ with in_silver as (
 
 not_in_silver as (
 
-    select {{ fields | join(', ') }}
-    from (
-        {{ signed_changes(
-            'transactions',
-            ref('bronze_transactions'),
-            consumer=ref('silver_transactions_deltas'),
-            limit=none,
-        ) | indent(8) }}
-    )
+    {{ unapplied_changes(
+        'transactions', ref('bronze_transactions'), ref('silver_transactions_deltas'), fields
+    ) | indent(4) }}
 
 ),
 
@@ -46,41 +40,27 @@ latest as (
 -- A deleted payment's last row is its old image.
 existing as (
 
-    select *
+    select
+        transaction_id,
+        occurred_at,
+        account_id,
+        merchant_id,
+        amount,
+        currency as currency_code,
+        status,
+        decline_code,
+        _committed_at as committed_at,
+        _op as operation
     from latest
     where sign = 1
 
 ),
 
-rates as (
-
-    select
-        currency_code,
-        rate_date,
-        rate_to_eur
-    from {{ ref('dim_fx_rates') }}
-
-),
-
 valued as (
 
-    select
-        existing.transaction_id as transaction_id,
-        existing.occurred_at as occurred_at,
-        existing.account_id as account_id,
-        existing.merchant_id as merchant_id,
-        existing.amount as amount,
-        existing.currency as currency_code,
-        {{ to_eur('existing.amount', 'rates.rate_to_eur') }} as amount_eur,
-        existing.status as status,
-        existing.decline_code as decline_code,
-        existing._committed_at as committed_at,
-        existing._op as operation
-    from existing
-    asof left join rates
-        on
-            existing.currency = rates.currency_code
-            and toDate(existing.occurred_at) >= rates.rate_date
+    {{ booked_in_eur(
+        'existing', 'occurred_at', {'amount': 'amount_eur'}, ref('dim_fx_rates')
+    ) | indent(4) }}
 
 )
 
