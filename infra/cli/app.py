@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.bench import app as bench
+
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(
@@ -20,6 +22,8 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+app.add_typer(bench, name="bench", help="Measure what a change costs, as ratios within one run.")
 
 
 @app.command()

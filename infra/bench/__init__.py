@@ -1,0 +1,1 @@
+"""Benchmarks: what a change costs, as ratios within one run on one machine."""
