@@ -67,7 +67,7 @@ def write_runs(client: Client, tier: str, started_at: datetime, runs: list[Model
 def run_tier(project: Project, tier: str) -> list[ModelRun]:
     """Run one cycle. Tier `build` makes everything, views and seeds too."""
     if tier == "build":
-        return project.run("build", "--exclude-resource-type", "test", "unit_test")
+        return project.run("build", "--exclude-resource-type", "test", "unit_test", "exposure")
     # Incremental models look for their table themselves: no list of all tables each second. Two
     # threads are as fast as four here and open half the connections.
     return project.run("run", "--select", SELECTORS[tier], "--no-populate-cache", "--threads", "2")
