@@ -14,6 +14,7 @@ from infra.transform import lag as lag_of
 from infra.transform import reconcile as reconciliation
 
 SHOWN_DIFFERENCES = 20
+SHOWN_KEYS = 5
 
 
 def lag(seconds: float, *, as_json: bool) -> int:
@@ -57,21 +58,37 @@ def reconcile(*, as_json: bool) -> int:
         )
     if as_json:
         console.out.print_json(json.dumps(asdict(outcome), default=str))
-        return 1 if outcome.differences else 0
+        return 0 if outcome.is_equal else 1
+    for comparison in outcome.comparisons:
+        if comparison.note:
+            console.out.print(f"  [yellow]unknown[/]  {comparison.name:<34} {comparison.note}")
     for difference in outcome.differences[:SHOWN_DIFFERENCES]:
-        console.out.print(
-            f"  [red]differs[/]  {difference.comparison:<34} {' '.join(difference.group)}"
-        )
-        for index, figure in enumerate(difference.figures):
-            left = difference.postgres[index] if difference.postgres else "missing"
-            right = difference.warehouse[index] if difference.warehouse else "missing"
-            if left != right:
-                console.out.print(f"           {figure}: Postgres {left}, warehouse {right}")
+        _show(difference)
     hidden = len(outcome.differences) - SHOWN_DIFFERENCES
     if hidden > 0:
         console.note(f"and {hidden} more; --json lists all")
     console.out.print(
-        f"{outcome.rows:,} rows, {outcome.comparisons} comparisons of {outcome.groups:,} groups"
-        f" in {outcome.seconds:.1f} s: {len(outcome.differences)} differences"
+        f"{outcome.rows:,} rows, {len(outcome.comparisons)} comparisons of"
+        f" {outcome.groups:,} groups in {outcome.seconds:.1f} s:"
+        f" {len(outcome.differences)} differences"
     )
-    return 1 if outcome.differences else 0
+    return 0 if outcome.is_equal else 1
+
+
+def _show(difference: reconciliation.Difference) -> None:
+    """One group: its figures on both sides, then the rows at fault."""
+    group = " ".join(difference.group)
+    console.out.print(f"  [red]differs[/]  {difference.comparison:<34} {group}")
+    for index, figure in enumerate(difference.figures):
+        left = difference.postgres[index] if difference.postgres else "nothing"
+        right = difference.warehouse[index] if difference.warehouse else "nothing"
+        if left != right:
+            console.out.print(f"           {figure}: Postgres {left}, warehouse {right}")
+    for key in difference.keys[:SHOWN_KEYS]:
+        name = " ".join(str(value) for value in key.key.values())
+        console.out.print(f"           → {name}: {key.problem}", markup=False)
+        for column, (stored, held) in key.columns.items():
+            text = f"             {column}: Postgres {stored}, warehouse {held}"
+            console.out.print(text, markup=False)
+    if len(difference.keys) > SHOWN_KEYS:
+        console.note(f"     and {len(difference.keys) - SHOWN_KEYS} more; --json lists all")

@@ -1,6 +1,8 @@
 {#-
     Purpose: the tables of database `ops`, where the running warehouse tells about itself: who may
-    write (`writer_lease`) and what each model of each transform cycle did (`transform_runs`).
+    write (`writer_lease`), what each model of each transform cycle did (`transform_runs`), what
+    reconciliation with Postgres found (`reconciliations`, `reconciliation_differences`) and what the
+    warehouse's own parity checks found and repaired (`parity_checks`).
     Why not models: they must exist before the first model runs, and they hold no data of the business.
 -#}
 {% macro create_ops_tables() %}
@@ -33,5 +35,54 @@
         order by started_at
         ttl toDateTime(started_at) + interval 7 day
         comment 'One row per model and transform cycle.'
+    ") %}
+    {% do run_query("
+        create table if not exists ops.reconciliations (
+            run_id UUID comment 'One reconciliation.',
+            started_at DateTime64(3, 'UTC') comment 'When it started, UTC.',
+            finished_at DateTime64(3, 'UTC') comment 'When it was done, UTC.',
+            comparison LowCardinality(String) comment 'Table that was compared with Postgres; all: the run failed before it could compare.',
+            status LowCardinality(String) comment 'equal, differs, or failed (could not be compared).',
+            count_groups UInt64 comment 'Groups compared, e.g. one day, currency and status.',
+            count_rows UInt64 comment 'Rows of Postgres behind them.',
+            count_differences UInt64 comment 'Groups that differ.',
+            message String comment 'Why it could not be compared; empty otherwise.'
+        )
+        engine = MergeTree
+        order by started_at
+        ttl toDateTime(started_at) + interval 30 day
+        comment 'One row per reconciliation with Postgres and comparison.'
+    ") %}
+    {% do run_query("
+        create table if not exists ops.reconciliation_differences (
+            run_id UUID comment 'The reconciliation.',
+            started_at DateTime64(3, 'UTC') comment 'When it started, UTC.',
+            comparison LowCardinality(String) comment 'Table that differs.',
+            group_key String comment 'The group, its values separated by |.',
+            row_key String comment 'Key of the row at fault, as JSON; empty if none could be named.',
+            problem LowCardinality(String) comment 'What is wrong with the row, in words.',
+            column_name String comment 'Column or figure that differs; empty if the whole row does.',
+            in_postgres Nullable(String) comment 'Its value in Postgres.',
+            in_warehouse Nullable(String) comment 'Its value in the warehouse.'
+        )
+        engine = MergeTree
+        order by started_at
+        ttl toDateTime(started_at) + interval 30 day
+        comment 'One row per column of a row that differs.'
+    ") %}
+    {% do run_query("
+        create table if not exists ops.parity_checks (
+            checked_at DateTime64(3, 'UTC') comment 'When the check was done, UTC.',
+            check_name LowCardinality(String) comment 'Name of the dbt test.',
+            model LowCardinality(String) comment 'Model it guards.',
+            status LowCardinality(String) comment 'equal, differs, failed, repaired or not repaired.',
+            count_differences UInt64 comment 'Groups that differ.',
+            seconds Float64 comment 'Time it took, seconds.',
+            message String comment 'The first difference, what was rebuilt, or what went wrong.'
+        )
+        engine = MergeTree
+        order by checked_at
+        ttl toDateTime(checked_at) + interval 7 day
+        comment 'One row per check of the warehouse against itself, and per repair.'
     ") %}
 {% endmacro %}

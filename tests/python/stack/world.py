@@ -13,7 +13,8 @@ from typing import Any, LiteralString, Self
 from uuid import UUID, uuid4
 
 from infra.settings import ROOT, Settings
-from infra.transform.reconcile import Difference, reconcile, wait_for_arrival
+from infra.transform.arrival import wait_for_arrival
+from infra.transform.reconcile import Difference, reconcile
 from infra.transform.warehouse import connect
 from ingestion import source
 
@@ -105,8 +106,8 @@ class World:
         wait_for_arrival(self.settings, self.client)
 
     def differences(self) -> list[Difference]:
-        """Wait, then compare every table of Postgres with silver and gold."""
-        return reconcile(self.settings, pause=False).differences
+        """Compare every table of Postgres with silver and gold."""
+        return reconcile(self.settings).differences
 
     def ask(self, query: str, **parameters: Any) -> Sequence[Sequence[Any]]:
         """Rows of a query to the warehouse."""

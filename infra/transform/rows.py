@@ -1,0 +1,256 @@
+"""Rows of a source table as SQL, for Postgres and for ClickHouse.
+
+Both sides write a row as the same text, so that sums of its checksums can be compared. The types
+are those of `silver.<table>_state`. Change events are parsed here once more, and on purpose not by
+the macros that make silver: a check must not share the error it looks for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from infra.transform.comparisons import Table
+from infra.transform.snapshot import Snapshot
+
+# Written by Debezium in place of a large value that an update did not touch.
+UNCHANGED = "__debezium_unavailable_value"
+# A row's checksum: the first 32 bits of the MD5 of its text.
+HEX_DIGITS = 8
+# Keys fall into 256 slices, by the last two hex digits of the MD5 of their text.
+SLICE_DIGITS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source table with the columns silver holds of it: {name: ClickHouse type}."""
+
+    name: str
+    table: Table
+    columns: dict[str, str]
+
+    @property
+    def state(self) -> str:
+        """Relation of its row versions."""
+        return f"silver.{self.name}_state"
+
+    @property
+    def log(self) -> str:
+        """Relation of its change events."""
+        return f"bronze.{self.name}"
+
+
+def base_type(type: str) -> str:
+    """A ClickHouse type without Nullable and LowCardinality around it."""
+    while wrapped := re.fullmatch(r"(?:Nullable|LowCardinality)\((.*)\)", type):
+        type = wrapped.group(1)
+    return type
+
+
+def is_time(type: str) -> bool:
+    """Whether a ClickHouse type is a moment and not a day."""
+    return base_type(type).startswith("DateTime")
+
+
+def _scale(type: str) -> int | None:
+    decimal = re.fullmatch(r"Decimal\(\d+, (\d+)\)", base_type(type))
+    return int(decimal.group(1)) if decimal else None
+
+
+# As Postgres writes it ----------------------------------------------------------------------------
+
+
+def postgres_group(column: str, type: str) -> str:
+    """A grouping column, times as their day: the session's time zone is UTC."""
+    return f"{column}::date" if is_time(type) else column
+
+
+def postgres_shown(column: str, type: str) -> str:
+    """A value as a person reads it, NULL for NULL."""
+    if is_time(type):
+        return f"to_char({column}, 'YYYY-MM-DD HH24:MI:SS.US')"
+    if base_type(type) == "String":
+        # Not ::text, which gives an address a mask that Debezium does not write.
+        return f"case when {column} is not null then concat({column}) end"
+    return f"{column}::text"
+
+
+def postgres_checksum(columns: Mapping[str, str]) -> str:
+    """Checksum of a row's columns, bigint."""
+    fields = []
+    for name, type in columns.items():
+        field = f"(extract(epoch from {name}) * 1000000)::bigint" if is_time(type) else name
+        if "Nullable(" in type:
+            field = f"case when {name} is null then '' else concat('=', {field}) end"
+        fields.append(field)
+    digits = f"substr(md5(concat_ws('|', {', '.join(fields)})), 1, {HEX_DIGITS})"
+    return f"('x' || {digits})::bit({4 * HEX_DIGITS})::bigint"
+
+
+def postgres_slice(source: Source) -> str:
+    """The slice a row's key falls into."""
+    return f"right(md5(concat_ws('|', {', '.join(source.table.key)})), {SLICE_DIGITS})"
+
+
+def postgres_label(texts: Iterable[str]) -> str:
+    """Several values as one text."""
+    return f"concat_ws('|', {', '.join(texts)})"
+
+
+# As ClickHouse writes it --------------------------------------------------------------------------
+
+
+def warehouse_group(column: str, type: str) -> str:
+    """A grouping column, times as their day in UTC."""
+    return f"toDate({column})" if is_time(type) else column
+
+
+def warehouse_shown(column: str, type: str) -> str:
+    """A value as a person reads it, the same text as postgres_shown(); NULL for NULL."""
+    scale = _scale(type)
+    text = f"toString({column})" if scale is None else f"toDecimalString({column}, {scale})"
+    return f"cast({text} as Nullable(String))"
+
+
+def warehouse_checksum(columns: Mapping[str, str]) -> str:
+    """Checksum of a row's columns, UInt32, the same as postgres_checksum()."""
+    fields = []
+    for name, type in columns.items():
+        scale = _scale(type)
+        if is_time(type):
+            field = f"toString(toUnixTimestamp64Micro({name}))"
+        elif base_type(type) == "Bool":
+            field = f"if({name}, 't', 'f')"
+        else:
+            field = f"toString({name})" if scale is None else f"toDecimalString({name}, {scale})"
+        if "Nullable(" in type:
+            field = f"ifNull(concat('=', {field}), '')"
+        fields.append(field)
+    text = ", '|', ".join(fields)
+    return f"reinterpretAsUInt32(reverse(substring(MD5(concat({text})), 1, {HEX_DIGITS // 2})))"
+
+
+def warehouse_slice(source: Source) -> str:
+    """The slice a row's key falls into, the same as postgres_slice()."""
+    text = warehouse_label(f"toString({column})" for column in source.table.key)
+    return f"lower(right(hex(MD5({text})), {SLICE_DIGITS}))"
+
+
+def warehouse_label(texts: Iterable[str]) -> str:
+    """Several texts as one."""
+    text = ", '|', ".join(texts)
+    return f"concat('', {text})"
+
+
+def position(relation: str) -> str:
+    """Scalar: the highest offset in a table, -1 while it is empty."""
+    return f"(select if(count() = 0, -1, toInt64(max(_offset))) from {relation})"
+
+
+# Rows in ClickHouse -------------------------------------------------------------------------------
+
+
+def current(source: Source) -> str:
+    """Select: the rows of a state table as they are now, each with `sign` 1."""
+    return (
+        f"select toInt8(1) as sign, {', '.join(source.columns)}"
+        f" from {source.state} final where _is_deleted = 0"
+    )
+
+
+def as_of(source: Source, snapshot: Snapshot, start: int) -> str:
+    """Select: the rows of a state table as of the snapshot, as signed rows that add up to them."""
+    columns = ", ".join(source.columns)
+    changes = unseen_changes(source, snapshot, start, position(source.state))
+    return f"{current(source)} union all select toInt8(-sign) as sign, {columns} from ({changes})"
+
+
+def corrections(source: Source) -> str:
+    """Select: the signed rows of the external table `corrections` (sign, image as JSON)."""
+    return (
+        f"select sign, {_parsed('row', source.columns)}"
+        f" from (select sign, {_image('image', source.columns)} as row from corrections)"
+    )
+
+
+def unseen_changes(source: Source, snapshot: Snapshot, start: int, until: str) -> str:
+    """Select: what a table became between the snapshot and offset `until`, as signed rows.
+
+    -1 with each row that went, +1 with each that came, and the `_offset` of the change (0 if the
+    table has no deltas: these are all up to `until`). `start` is the log's highest offset from
+    before the snapshot, `until` an expression.
+    """
+    columns = source.columns
+    unseen = f"({snapshot.unseen(start)} and _offset <= {until})"
+    if source.table.has_deltas:  # the events carry the whole old row
+        return f"""
+            select sign, {_parsed("image", columns)}, _offset
+            from (
+                select
+                    toInt8(tupleElement(change, 1)) as sign,
+                    {_image("tupleElement(change, 2)", columns)} as image,
+                    _offset
+                from (
+                    select _offset, before, after from {source.log} where {unseen}
+                    limit 1 by _offset
+                )
+                array join [(-1, before), (1, after)] as change
+                where tupleElement(change, 2) != ''
+            )
+        """
+    # The old row is the last one the snapshot sees, anywhere in the log; and of a large value that
+    # an update did not touch, the last that an event has.
+    last = ", ".join(
+        f"argMaxIf(tuple(tupleElement(image, '{name}')), _offset, _op != 'd' and"
+        f" ifNull(tupleElement(image, '{name}') != '{UNCHANGED}', 1)) as last_{name}"
+        for name in columns
+    )
+    row = ", ".join(f"tupleElement(last_{name}, 1)" for name in columns)
+    names = ", ".join(f"{name} Nullable(String)" for name in columns)
+    return f"""
+        select sign, {_parsed("row", columns)}, toUInt64(0) as _offset
+        from (
+            select sign, cast(({row}) as Tuple({names})) as row
+            from (
+                select sign, argMax(_op, _offset) as last_op, {last}
+                from (
+                    select
+                        toInt8(side) as sign,
+                        _key,
+                        _op,
+                        _offset,
+                        {_image("after", columns)} as image
+                    from {source.log}
+                    array join if({unseen}, [1], [1, -1]) as side
+                    where
+                        _error = ''
+                        and _offset <= {until}
+                        and _key in (select _key from {source.log} where {unseen})
+                )
+                group by sign, _key
+                having last_op != 'd'
+            )
+        )
+    """
+
+
+def _image(json: str, columns: Mapping[str, str]) -> str:
+    """A row's JSON as a named tuple of Nullable(String)."""
+    fields = ", ".join(f"{name} Nullable(String)" for name in columns)
+    return f"JSONExtract({json}, 'Tuple({fields})')"
+
+
+def _parsed(image: str, columns: Mapping[str, str]) -> str:
+    """Select list: an image's fields, typed. They fit: bronze quarantines what does not."""
+    fields = []
+    for name, type in columns.items():
+        value = f"tupleElement({image}, '{name}')"
+        if is_time(type):
+            value = f"parseDateTime64BestEffortOrNull({value}, 6, 'UTC')"
+        elif base_type(type) == "Date":  # Debezium's dates end in Z
+            value = f"toDateOrNull(substring({value}, 1, 10))"
+        if "Nullable(" not in type:
+            value = f"assumeNotNull({value})"
+        fields.append(f"cast({value} as {type}) as {name}")
+    return ", ".join(fields)
