@@ -239,9 +239,16 @@ class _Run:
         ).result_rows:
             if not name.startswith("_"):
                 types.setdefault(relation, {})[name] = type
+        addresses: dict[str, set[str]] = {name: set() for name in TABLES}
+        for name, column in postgres.execute(
+            "select table_name, column_name from information_schema.columns"
+            " where table_schema = 'finance' and udt_name = 'inet' and table_name = any(%s)",
+            [list(TABLES)],
+        ):
+            addresses[name].add(column)
         # The large tables first: Postgres takes its time for them.
         self.sources = {
-            name: Source(name, table, types[f"silver.{name}_state"])
+            name: Source(name, table, types[f"silver.{name}_state"], frozenset(addresses[name]))
             for name, table in sorted(TABLES.items(), key=lambda one: not one[1].has_deltas)
         }
         self._additives = {
@@ -344,7 +351,7 @@ class _Run:
             parameters.append([_label(group) for group in within])
             groups = [*groups, postgres_slice(source)]
         amount = [f"sum({source.table.amount})"] if source.table.amount else []
-        sums = ["count(*)", *amount, f"sum({postgres_checksum(source.columns)})"]
+        sums = ["count(*)", *amount, f"sum({postgres_checksum(source)})"]
         query = f"""
             select array[{_postgres_texts(groups)}], array[{_postgres_texts(sums)}]
             from finance.{source.name}
@@ -448,7 +455,7 @@ class _Run:
         )
 
     def _rows_in_postgres(self, source: Source, slices: Sequence[Group]) -> dict[Group, Row]:
-        shown = ", ".join(postgres_shown(name, type) for name, type in source.columns.items())
+        shown = ", ".join(postgres_shown(source, name) for name in source.columns)
         label = postgres_label([*_postgres_grouping(source), postgres_slice(source)])
         rows = self._postgres.execute(
             f"select {shown} from finance.{source.name} where {label} = any(%s)".encode(),
@@ -681,7 +688,7 @@ def _deltas(source: Source) -> _Additive:
 def _state_sums(source: Source, sign: str) -> list[str]:
     """Rows, amount and checksum, as count_in_postgres() has them."""
     amount = [f"sum({sign} * {source.table.amount})"] if source.table.amount else []
-    checksum = f"sum({sign} * toInt64({warehouse_checksum(source.columns)}))"
+    checksum = f"sum({sign} * toInt64({warehouse_checksum(source)}))"
     return [f"sum({sign})", *amount, checksum]
 
 

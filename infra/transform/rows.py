@@ -20,15 +20,21 @@ UNCHANGED = "__debezium_unavailable_value"
 HEX_DIGITS = 8
 # Keys fall into 256 slices, by the last two hex digits of the MD5 of their text.
 SLICE_DIGITS = 2
+# Postgres counts time from 2000-01-01, ClickHouse from 1970-01-01.
+MICROSECONDS_TO_2000 = 946_684_800_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source table with the columns silver holds of it: {name: ClickHouse type}."""
+    """A source table with the columns silver holds of it: {name: ClickHouse type}.
+
+    `addresses` are those that Postgres holds as inet.
+    """
 
     name: str
     table: Table
     columns: dict[str, str]
+    addresses: frozenset[str]
 
     @property
     def state(self) -> str:
@@ -66,25 +72,29 @@ def postgres_group(column: str, type: str) -> str:
     return f"{column}::date" if is_time(type) else column
 
 
-def postgres_shown(column: str, type: str) -> str:
+def postgres_shown(source: Source, column: str) -> str:
     """A value as a person reads it, NULL for NULL."""
-    if is_time(type):
+    if is_time(source.columns[column]):
         return f"to_char({column}, 'YYYY-MM-DD HH24:MI:SS.US')"
-    if base_type(type) == "String":
-        # Not ::text, which gives an address a mask that Debezium does not write.
-        return f"case when {column} is not null then concat({column}) end"
-    return f"{column}::text"
+    return f"abbrev({column})" if column in source.addresses else f"{column}::text"
 
 
-def postgres_checksum(columns: Mapping[str, str]) -> str:
-    """Checksum of a row's columns, bigint."""
-    fields = []
-    for name, type in columns.items():
-        field = f"(extract(epoch from {name}) * 1000000)::bigint" if is_time(type) else name
-        if "Nullable(" in type:
-            field = f"case when {name} is null then '' else concat('=', {field}) end"
-        fields.append(field)
-    digits = f"substr(md5(concat_ws('|', {', '.join(fields)})), 1, {HEX_DIGITS})"
+def postgres_checksum(source: Source) -> str:
+    """Checksum of a row, bigint. What has a fixed size goes in as bytes: half the cost."""
+    fixed, texts = [], []
+    for name, type in source.columns.items():
+        if type == "UUID":
+            fixed.append(f"uuid_send({name})")
+        elif type.startswith("DateTime64"):
+            fixed.append(f"timestamptz_send({name})")
+        elif "Nullable(" in type:
+            text = f"abbrev({name})" if name in source.addresses else name
+            text = f"(extract(epoch from {name}) * 1000000)::bigint" if is_time(type) else text
+            texts.append(f"coalesce('=' || {text}, '')")
+        else:
+            texts.append(name)
+    joined = f"convert_to({postgres_label(texts)}, 'UTF8')"
+    digits = f"substr(md5({' || '.join([*fixed, joined])}), 1, {HEX_DIGITS})"
     return f"('x' || {digits})::bit({4 * HEX_DIGITS})::bigint"
 
 
@@ -113,22 +123,27 @@ def warehouse_shown(column: str, type: str) -> str:
     return f"cast({text} as Nullable(String))"
 
 
-def warehouse_checksum(columns: Mapping[str, str]) -> str:
+def warehouse_checksum(source: Source) -> str:
     """Checksum of a row's columns, UInt32, the same as postgres_checksum()."""
-    fields = []
-    for name, type in columns.items():
+    fixed, texts = [], []
+    for name, type in source.columns.items():
         scale = _scale(type)
-        if is_time(type):
-            field = f"toString(toUnixTimestamp64Micro({name}))"
+        microseconds = f"toUnixTimestamp64Micro({name})"
+        text = f"toString({name})" if scale is None else f"toDecimalString({name}, {scale})"
+        if type == "UUID":
+            fixed.append(f"unhex(hex({name}))")
+        elif type.startswith("DateTime64"):
+            since_2000 = f"{microseconds} - {MICROSECONDS_TO_2000}"
+            fixed.append(f"reverse(reinterpretAsFixedString({since_2000}))")
+        elif "Nullable(" in type:
+            text = f"toString({microseconds})" if is_time(type) else text
+            texts.append(f"ifNull(concat('=', {text}), '')")
         elif base_type(type) == "Bool":
-            field = f"if({name}, 't', 'f')"
+            texts.append(f"if({name}, 't', 'f')")
         else:
-            field = f"toString({name})" if scale is None else f"toDecimalString({name}, {scale})"
-        if "Nullable(" in type:
-            field = f"ifNull(concat('=', {field}), '')"
-        fields.append(field)
-    text = ", '|', ".join(fields)
-    return f"reinterpretAsUInt32(reverse(substring(MD5(concat({text})), 1, {HEX_DIGITS // 2})))"
+            texts.append(text)
+    whole = f"concat({', '.join([*fixed, warehouse_label(texts)])})"
+    return f"reinterpretAsUInt32(reverse(substring(MD5({whole}), 1, {HEX_DIGITS // 2})))"
 
 
 def warehouse_slice(source: Source) -> str:
