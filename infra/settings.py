@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     dashboard_password: str = Field(default="", repr=False)
     dashboard_port: int = DEFAULT_PORTS["dashboard_port"]
 
+    # How often the warehouse is compared with Postgres, seconds; 0: only when somebody asks.
+    reconcile_seconds: float = Field(default=60.0, ge=0)
+
     supervisor_port: int = DEFAULT_PORTS["supervisor_port"]
     supervisor_password: str = Field(default="", repr=False)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
@@ -12,6 +14,7 @@ from infra.cli import console
 from infra.settings import load_settings
 from infra.transform import lag as lag_of
 from infra.transform import reconcile as reconciliation
+from infra.transform.warehouse import connect
 
 SHOWN_DIFFERENCES = 20
 SHOWN_KEYS = 5
@@ -45,6 +48,7 @@ def lag(seconds: float, *, as_json: bool) -> int:
 def reconcile(*, as_json: bool) -> int:
     """Compare Postgres with the warehouse; 0 if all is equal, 1 if not."""
     settings = load_settings()
+    started_at = datetime.now(UTC)
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -56,6 +60,8 @@ def reconcile(*, as_json: bool) -> int:
         outcome = reconciliation.reconcile(
             settings, lambda text: progress.update(task, description=text)
         )
+    with closing(connect(settings)) as client:
+        reconciliation.record(client, started_at, outcome)
     if as_json:
         console.out.print_json(json.dumps(asdict(outcome), default=str))
         return 0 if outcome.is_equal else 1

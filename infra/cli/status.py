@@ -1,4 +1,4 @@
-"""`finhouse status`: what runs, since when, and what it costs."""
+"""`finhouse status`: what runs, since when, what it costs, and whether the numbers were proved."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import time
 from dataclasses import asdict, dataclass
 
 import psutil
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from infra.cli import console
-from infra.embedded import jars, stack
+from infra.embedded import clickhouse, jars, stack
 from infra.embedded.supervisor import Supervisor
 from infra.settings import Settings, default_state_dir, env_path, load_settings
 
@@ -30,28 +32,107 @@ class Row:
     memory: int
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a check that runs by itself found last: equal, differs, failed (it could not be made),
+    repaired or not repaired. `age` in seconds."""
+
+    check: str
+    status: str
+    age: int
+    message: str
+
+
+# The newest reconciliation, the newest parity check, and the repairs of the last day.
+_PROOFS = """
+    with
+        (select max(started_at) from ops.reconciliations) as reconciled_at,
+        (select max(checked_at) from ops.parity_checks where check_name != 'repair') as compared_at
+    select
+        'reconciliation' as check,
+        multiIf(has(all, 'differs'), 'differs', has(all, 'failed'), 'failed', 'equal') as status,
+        dateDiff('second', max(finished_at), now()) as age,
+        groupArray(reconciliations.status) as all,
+        if(
+            status = 'equal',
+            concat(toString(count()), ' comparisons with Postgres, all equal'),
+            arrayStringConcat(
+                groupArrayIf(concat(comparison, ' ', message), reconciliations.status != 'equal'),
+                '; '
+            )
+        ) as message
+    from ops.reconciliations
+    where started_at = reconciled_at
+    having count() > 0
+    union all
+    select 'parity', any(status), dateDiff('second', max(checked_at), now()), [],
+        if(any(status) = 'equal', 'deltas, states and facts agree',
+            arrayStringConcat(groupArray(concat(model, ': ', message)), '; '))
+    from ops.parity_checks
+    where checked_at = compared_at and check_name != 'repair'
+    having count() > 0
+    union all
+    select 'repair', status, dateDiff('second', checked_at, now()), [],
+        concat(model, ': ', message)
+    from ops.parity_checks
+    where check_name = 'repair' and checked_at > now() - interval 1 day
+    order by check desc, age
+    limit 10
+    format JSONEachRow
+"""
+
+
 def run(*, as_json: bool, watch: bool) -> int:
-    """Print the table; returns 0 if all that should run does, else 1."""
+    """Print the table; returns 0 if all that should run does and the numbers are right, else 1."""
     if watch and console.out.is_terminal:
         with Live(console=console.out, refresh_per_second=4) as live:
             while True:
                 rows = collect()
-                live.update(_table(rows, _verdict(rows)))
+                live.update(Group(_table(rows, _verdict(rows)), *map(_line, proofs(rows))))
                 time.sleep(1)
     rows = collect()
+    found = proofs(rows)
     verdict = _verdict(rows)
-    is_healthy = bool(rows) and not _down(rows)
+    is_healthy = (
+        bool(rows) and not _down(rows) and all(proof.status != "differs" for proof in found)
+    )
     if as_json:
         document = {
             "healthy": is_healthy,
             "verdict": verdict,
             "memory": sum(row.memory for row in rows),
             "components": [asdict(row) for row in rows],
+            "proofs": [asdict(proof) for proof in found],
         }
         console.out.print_json(json.dumps(document))
     else:
         console.out.print(_table(rows, verdict) if rows else verdict)
+        for proof in found:
+            console.out.print(_line(proof))
     return 0 if is_healthy else 1
+
+
+def proofs(rows: list[Row]) -> list[Proof]:
+    """What the warehouse last found about itself; nothing while it does not answer."""
+    if not any(row.component == "clickhouse" and row.state == "running" for row in rows):
+        return []
+    try:
+        answer = clickhouse.query(load_settings(), _PROOFS)
+    except OSError:  # not ready, or not built yet
+        return []
+    return [
+        Proof(found["check"], found["status"], int(found["age"]), found["message"])
+        for found in map(json.loads, answer.splitlines())
+    ]
+
+
+def _line(proof: Proof) -> Text:
+    colour = {"equal": "green", "repaired": "yellow", "failed": "yellow"}.get(proof.status, "red")
+    return Text.assemble(
+        f"{proof.check:<15}",
+        (f"{proof.status:<9}", colour),
+        f" {_duration(proof.age)} ago: {proof.message}",
+    )
 
 
 def collect() -> list[Row]:

@@ -65,35 +65,76 @@ TABLES = {
     ),
 }
 
-_PAYMENT = {
+_COUNTED = {"count_payments": "1"}
+_PAYMENTS = {**_COUNTED, "total_amount": "amount"}
+_CURRENCY = {"currency_code": "currency", "status": "status"}
+_OF_MERCHANT = {
     "merchant_id": "merchant_id",
-    "currency_code": "currency",
-    "status": "status",
+    **_CURRENCY,
     "decline_code": "ifNull(decline_code, '')",
 }
-_PAYMENTS = {"count_payments": "1", "total_amount": "amount"}
-_BY_MINUTE = {"minute": "toStartOfMinute(occurred_at)", **_PAYMENT}
+_ADDRESS = {"ip": "ifNull(ip, '')"}
+_REASON = {**_CURRENCY, "reason": "ifNull(reason, '')"}
+_BY_MINUTE = {"minute": "toStartOfMinute(occurred_at)", **_OF_MERCHANT}
+_DAY = {"payment_date": "toDate(occurred_at)"}
+# As in macros/payments/amount_bucket.sql.
+_BUCKET = (
+    "toInt16(if(amount > 0, ceil(log(toFloat64(greatest(amount, toDecimal64(0.01, 2))))"
+    " / log(1.02)), -32768))"
+)
 
 FACTS = {
     "gold.fct_payments_by_minute": Fact("transactions", "minute", _BY_MINUTE, _PAYMENTS),
     "gold.live_payments_by_minute": Fact(
         "transactions", "minute", _BY_MINUTE, _PAYMENTS, watermark="bronze.transactions"
     ),
+    "gold.fct_payments_by_hour": Fact(
+        "transactions",
+        "payment_hour",
+        {"payment_hour": "toStartOfHour(occurred_at)", **_OF_MERCHANT},
+        _PAYMENTS,
+    ),
     "gold.fct_payments_by_day": Fact(
+        "transactions", "payment_date", {**_DAY, **_OF_MERCHANT}, _PAYMENTS
+    ),
+    "gold.fct_payment_amounts_by_day": Fact(
         "transactions",
         "payment_date",
-        {"payment_date": "toDate(occurred_at)", **_PAYMENT},
-        _PAYMENTS,
+        {**_DAY, "merchant_id": "merchant_id", **_CURRENCY, "amount_bucket": _BUCKET},
+        _COUNTED,
     ),
     "gold.fct_account_activity_by_day": Fact(
         "transactions",
         "activity_date",
-        {
-            "activity_date": "toDate(occurred_at)",
-            "account_id": "account_id",
-            "currency_code": "currency",
-            "status": "status",
-        },
+        {"activity_date": "toDate(occurred_at)", "account_id": "account_id", **_CURRENCY},
         _PAYMENTS,
+    ),
+    "gold.fct_account_ips_by_day": Fact(
+        "transactions",
+        "payment_date",
+        {**_DAY, "account_id": "account_id", **_ADDRESS, **_CURRENCY},
+        _PAYMENTS,
+    ),
+    "gold.fct_merchant_ips_by_day": Fact(
+        "transactions",
+        "payment_date",
+        {**_DAY, "merchant_id": "merchant_id", **_ADDRESS},
+        _COUNTED,
+    ),
+    "gold.fct_refunds_by_day": Fact(
+        "refunds",
+        "refund_date",
+        {"refund_date": "toDate(created_at)", **_REASON},
+        {"count_refunds": "1", "total_amount": "amount"},
+    ),
+    "gold.fct_disputes_by_day": Fact(
+        "disputes",
+        "opened_date",
+        {
+            "opened_date": "toDate(opened_at)",
+            "closed_date": "ifNull(toDate(closed_at), toDate('1970-01-01'))",
+            **_REASON,
+        },
+        {"count_disputes": "1", "total_amount": "amount"},
     ),
 }

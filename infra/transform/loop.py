@@ -2,7 +2,7 @@
 
 Facts and heartbeats run each cycle, everything else less often. The loop outlives ClickHouse
 being away and a project that does not parse: it says so, waits and tries again. What each cycle did
-goes to `ops.transform_runs`.
+goes to `ops.transform_runs`. What a check beside it found wrong (watch.py) it rebuilds.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from infra.errors import FinhouseError
 from infra.settings import load_settings
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.warehouse import connect
+from infra.transform.watch import Watch
 from ingestion.kafka import ensure_topics
 
 # A cycle starts at most this often; in between a `dbt build` by hand finds the writer lease free.
@@ -88,6 +89,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
 
     project = Project()
+    watch = Watch(settings, stop)
     client: Client | None = None
     is_built = False
     slow_due = 0.0
@@ -107,6 +109,8 @@ def main() -> None:
             runs = run_tier(project, tier)
             client = client or connect(settings)
             write_runs(client, tier, started_at, runs)
+            if watch.is_alive() and (repairs := watch.repair(project)):
+                write_runs(client, "repair", started_at, repairs)
         except (TransformError, ClickHouseError, FinhouseError) as error:
             backoff = min(max(2 * backoff, 0.5), LONGEST_BACKOFF_SECONDS)
             log.error("%s; next try in %.1f s", error, backoff)
@@ -122,6 +126,8 @@ def main() -> None:
         if tier == "build":
             is_built = True
             log.info("built %d nodes in %.1f s", len(runs), time.monotonic() - started)
+            if not watch.is_alive():
+                watch.start()
         if tier != "live":
             slow_due = time.monotonic() + SLOW_REST * (time.monotonic() - started)
         if backoff:

@@ -16,21 +16,40 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.external import ExternalData
 
 from infra.errors import FinhouseError
 from infra.settings import Settings
 from infra.transform.arrival import LOGS, wait_for_arrival
-from infra.transform.comparisons import FACTS, TABLES, Fact
+from infra.transform.figures import (
+    Additive,
+    Figure,
+    Figures,
+    Group,
+    Unequal,
+    Warehouse,
+    combined,
+    figures_of,
+    grouping_of,
+    numbers,
+    part,
+    regrouped,
+    select_figures,
+    state_sums,
+    texts,
+    unequal_groups,
+    up_to,
+)
 from infra.transform.rows import (
+    Row,
     Source,
     as_of,
     corrections,
@@ -43,8 +62,6 @@ from infra.transform.rows import (
     postgres_shown,
     postgres_slice,
     unseen_changes,
-    warehouse_checksum,
-    warehouse_group,
     warehouse_label,
     warehouse_shown,
     warehouse_slice,
@@ -56,18 +73,17 @@ from infra.transform.warehouse import connect, positions
 NAMED_GROUPS = 64
 NAMED_SLICES = 256
 NAMED_KEYS = 1000
-# One query sees one moment of a table, however often it reads it.
-ONE_MOMENT = {"enable_shared_storage_snapshot_in_query": 1}
-# ClickHouse adds up checksums in 128 bits and lets go of what is beyond.
-CHECKSUM_RANGE = 2**128
+# fmt: off
+RUN_COLUMNS = [
+    "run_id", "started_at", "finished_at", "comparison", "status", "count_groups", "count_rows",
+    "count_differences", "message",
+]
+DIFFERENCE_COLUMNS = [
+    "run_id", "started_at", "comparison", "group_key", "row_key", "problem", "column_name",
+    "in_postgres", "in_warehouse",
+]
+# fmt: on
 MISSING, EXTRA, DIFFERS = "missing in the warehouse", "extra in the warehouse", "differs"
-
-Group = tuple[str, ...]
-# Checksums have more digits than a Decimal keeps in a sum.
-Figure = int | Decimal
-Figures = dict[Group, tuple[Figure, ...]]
-Unequal = tuple[Group, tuple[Figure, ...] | None, tuple[Figure, ...] | None]
-Row = dict[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,23 +146,27 @@ def reconcile(
 ) -> Outcome:
     """Compare every source table, its deltas and every additive fact with Postgres, exactly.
 
-    `threads`: how many cores a query to the warehouse may use. Raises FinhouseError if a part does
-    not answer or what was committed does not arrive within two minutes.
+    `threads`: how many cores Postgres and the warehouse may each use. Raises FinhouseError if a
+    part does not answer or what was committed does not arrive within two minutes.
     """
     began = time.monotonic()
     client = connect(settings)
     results: list[tuple[Comparison, list[Difference]]] = []
     try:
         starts = positions(client, LOGS)
-        with open_snapshot(settings) as (postgres, snapshot), ThreadPoolExecutor(1) as pool:
-            run = _Run(client, postgres, snapshot, starts, threads)
+        with (
+            open_snapshot(settings, threads) as (postgres, snapshot),
+            ThreadPoolExecutor(1) as pool,
+        ):
+            warehouse = Warehouse(client, threads, _addresses(postgres))
+            run = _Run(warehouse, postgres, snapshot, starts)
             # Postgres counts while the changes are still on their way.
             counted = {
                 name: pool.submit(run.count_in_postgres, source)
-                for name, source in run.sources.items()
+                for name, source in warehouse.sources.items()
             }
             wait_for_arrival(settings, client, progress)
-            for name, source in run.sources.items():
+            for name, source in warehouse.sources.items():
                 progress(f"comparing {name}")
                 results += run.compare(source, counted[name])
     except psycopg.OperationalError as error:
@@ -163,161 +183,52 @@ def reconcile(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Additive:
-    """A table whose measures add up over a source table's rows.
-
-    `keys` and `measures` say for its own expression what it is of a source row. `types` are those
-    of its keys. `groups`: {index among the source table's groups: its own key}. `watermark` is the
-    table whose highest offset says how far `relation` is.
-    """
-
-    name: str
-    relation: str
-    watermark: str
-    keys: dict[str, str]
-    measures: dict[str, str]
-    types: dict[str, str]
-    groups: dict[int, str]
-
-    @property
-    def grouping(self) -> list[str]:
-        """Its own grouping expressions."""
-        return [warehouse_group(key, self.types[key]) for key in self.groups.values()]
-
-    @property
-    def figures(self) -> tuple[str, ...]:
-        """Names of what is compared."""
-        return (*self.measures, "checksum")
-
-    def own_sums(self) -> list[str]:
-        """Its figures from its own rows."""
-        return self._sums(self.keys.keys(), self.measures.keys(), "1")
-
-    def source_sums(self, sign: str) -> list[str]:
-        """Its figures from rows of the source table that count `sign` times."""
-        return self._sums(self.keys.values(), self.measures.values(), sign)
-
-    def _sums(self, keys: Iterable[str], measures: Iterable[str], sign: str) -> list[str]:
-        """Sums of the measures, and the checksum: each key's hash, weighted by its measures."""
-        measures = list(measures)
-        # The hash of anything with a NULL in it is the same number.
-        hashed = ", ".join(
-            f"ifNull(concat('=', toString({key})), '')" if "Nullable(" in self.types[name] else key
-            for name, key in zip(self.keys, keys, strict=True)
-        )
-        weight = " + ".join(
-            f"{1_000_003**index} * reinterpretAsInt128(toDecimal128({measure}, 6))"
-            for index, measure in enumerate(measures)
-        )
-        return [
-            *(f"sum({sign} * ({measure}))" for measure in measures),
-            f"sum({sign} * toInt128(toUInt32(cityHash64({hashed}))) * ({weight}))",
-        ]
-
-
 class _Run:
     """One reconciliation: both ends, the snapshot, and what the tables look like."""
 
     def __init__(
         self,
-        client: Client,
+        warehouse: Warehouse,
         postgres: Connection,
         snapshot: Snapshot,
         starts: Mapping[str, int],
-        threads: int,
     ) -> None:
-        self._client = client
+        self._warehouse = warehouse
         self._postgres = postgres
         self._snapshot = snapshot
         self._starts = starts
-        self._settings = {**ONE_MOMENT, "max_threads": threads}
-        types: dict[str, dict[str, str]] = {}
-        for relation, name, type in client.query(
-            "select concat(database, '.', table), name, type from system.columns"
-            " where database in ('silver', 'gold') order by database, table, position"
-        ).result_rows:
-            if not name.startswith("_"):
-                types.setdefault(relation, {})[name] = type
-        addresses: dict[str, set[str]] = {name: set() for name in TABLES}
-        for name, column in postgres.execute(
-            "select table_name, column_name from information_schema.columns"
-            " where table_schema = 'finance' and udt_name = 'inet' and table_name = any(%s)",
-            [list(TABLES)],
-        ):
-            addresses[name].add(column)
-        # The large tables first: Postgres takes its time for them.
-        self.sources = {
-            name: Source(name, table, types[f"silver.{name}_state"], frozenset(addresses[name]))
-            for name, table in sorted(TABLES.items(), key=lambda one: not one[1].has_deltas)
-        }
-        self._additives = {
-            name: [
-                *([_deltas(source)] if source.table.has_deltas else []),
-                *(
-                    self._fact(relation, fact, source, types[relation])
-                    for relation, fact in FACTS.items()
-                    if fact.table == name
-                ),
-            ]
-            for name, source in self.sources.items()
-        }
-
-    def _fact(self, name: str, fact: Fact, source: Source, types: dict[str, str]) -> _Additive:
-        relation = name
-        if fact.watermark:
-            # Written out, a view reads at the same moment as the watermark beside it.
-            definition = self._client.query(
-                "select as_select from system.tables"
-                " where concat(database, '.', name) = {name:String}",
-                parameters={"name": name},
-            ).result_rows[0][0]
-            relation = f"({definition})"
-        by_source = {expression: key for key, expression in fact.keys.items()}
-        others = {
-            index: by_source[column]
-            for index, column in enumerate(source.table.groups)
-            if column in by_source
-        }
-        return _Additive(
-            name=name,
-            relation=relation,
-            watermark=fact.watermark or name,
-            keys={key: f"cast({text} as {types[key]})" for key, text in fact.keys.items()},
-            measures=fact.measures,
-            types=types,
-            groups={0: fact.day} | others,
-        )
 
     def compare(
         self, source: Source, counted: Future[Figures]
     ) -> Iterator[tuple[Comparison, list[Difference]]]:
         """Compare what is made from one source table; `counted` is what Postgres has."""
-        additives = self._additives[source.name]
+        additives = self._warehouse.additives[source.name]
         names = ("rows", *([source.table.amount] if source.table.amount else []), "checksum")
 
         def sums(sign: str) -> list[str]:
             """Figures of the state, then those every additive table should have."""
             expected = [figure for one in additives for figure in one.source_sums(sign)]
-            return [*_state_sums(source, sign), *expected]
+            return [*state_sums(source, sign), *expected]
 
-        state, applied = self._read(
-            _grouping(source), sums("sign"), f"({current(source)})", position(source.state)
+        state, applied = self._warehouse.read(
+            grouping_of(source), sums("sign"), f"({current(source)})", source.state
         )
         held = [
-            self._read(one.grouping, one.own_sums(), one.relation, position(one.watermark))
+            self._warehouse.read(
+                one.grouping, one.own_sums(), one.relation, position(one.watermark)
+            )
             for one in additives
         ]
         # Parsed once for all; each takes off what it has applied.
-        wanted = sums(_up_to(applied))
+        wanted = sums(up_to(applied))
         width = len(wanted)
         for one, (_, until) in zip(additives, held, strict=True):
-            wanted += one.source_sums(_up_to(until))
+            wanted += one.source_sums(up_to(until))
         changes = self._unseen(source, wanted, max(applied, *(until for _, until in held), -1))
-        state = _combined(state, _part(changes, 0, width), -1)
+        state = combined(state, part(changes, 0, width), -1)
 
         stored = counted.result()
-        unequal = _unequal(stored, _part(state, 0, len(names)))
+        unequal = unequal_groups(stored, part(state, 0, len(names)))
         rows, is_complete = self._differing_rows(source, unequal)
         yield _result(source.state, names, stored, unequal, [row.named() for row in rows])
 
@@ -325,15 +236,15 @@ class _Run:
         at, change_at = len(names), width
         for one, (own, _) in zip(additives, held, strict=True):
             width = len(one.figures)
-            reference = _part(state, at, width)
+            reference = part(state, at, width)
             if corrected:
                 fix = self._corrections(source, one.source_sums("sign"), corrected)
-                reference = _combined(reference, fix, 1)
-            reference = _regrouped(reference, one.groups)
-            unseen = _regrouped(_part(changes, change_at, width), one.groups)
+                reference = combined(reference, fix, 1)
+            reference = regrouped(reference, one.groups)
+            unseen = regrouped(part(changes, change_at, width), one.groups)
             at, change_at = at + width, change_at + width
             if is_complete:
-                unequal = _unequal(reference, _combined(own, unseen, -1))
+                unequal = unequal_groups(reference, combined(own, unseen, -1))
                 keys = self._differing_keys(source, one, unequal, corrected)
                 yield _result(one.name, one.figures, reference, unequal, keys)
             else:
@@ -359,64 +270,20 @@ class _Run:
             group by {", ".join(groups)}
         """
         rows = self._postgres.execute(query.encode(), parameters)
-        return _figures(rows)
-
-    def _read(
-        self, groups: Sequence[str], sums: Sequence[str], relation: str, watermark: str
-    ) -> tuple[Figures, int]:
-        """Figures of a relation per group, and its watermark at the same moment."""
-        rows = self._query(
-            f"""
-            select [{_texts(groups)}], [{_texts(sums)}] from {relation} group by {", ".join(groups)}
-            union all
-            select [], [toString({watermark})]
-            """
-        )
-        applied = next(int(values[0]) for group, values in rows if not group)
-        return _figures(row for row in rows if row[0]), applied
+        return figures_of(rows)
 
     def _unseen(self, source: Source, sums: Sequence[str], until: int) -> Figures:
         """Figures of the changes the snapshot does not see, up to an offset."""
         changes = unseen_changes(source, self._snapshot, self._starts[source.name], str(until))
-        groups = _grouping(source)
-        return _figures(
-            self._query(
-                f"select [{_texts(groups)}], [{_texts(sums)}] from ({changes})"
-                f" group by {', '.join(groups)}"
-            )
-        )
+        query = select_figures(grouping_of(source), sums, f"({changes})")
+        return figures_of(self._warehouse.query(query))
 
     def _corrections(
         self, source: Source, sums: Sequence[str], corrected: Sequence[tuple[int, Row]]
     ) -> Figures:
         """Figures of what the rows of a state table lack."""
-        groups = _grouping(source)
-        return _figures(
-            self._query(
-                f"select [{_texts(groups)}], [{_texts(sums)}] from ({corrections(source)})"
-                f" group by {', '.join(groups)}",
-                corrected=corrected,
-            )
-        )
-
-    def _query(
-        self,
-        query: str,
-        parameters: dict[str, Any] | None = None,
-        corrected: Sequence[tuple[int, Row]] | None = None,
-    ) -> Sequence[Sequence[Any]]:
-        external = None
-        if corrected is not None:
-            lines = (json.dumps({"sign": n, "image": json.dumps(row)}) for n, row in corrected)
-            external = ExternalData(
-                file_name="corrections",
-                fmt="JSONEachRow",
-                structure=["sign Int8", "image String"],
-                data="\n".join(lines).encode(),
-            )
-        return self._client.query(
-            query, parameters=parameters, settings=self._settings, external_data=external
-        ).result_rows
+        query = select_figures(grouping_of(source), sums, f"({corrections(source)})")
+        return figures_of(self._warehouse.query(query, corrected=corrected))
 
     # Keys ---------------------------------------------------------------------------------------
 
@@ -427,7 +294,9 @@ class _Run:
         if not unequal:
             return [], True
         groups = [group for group, _, _ in unequal[:NAMED_GROUPS]]
-        slices = _unequal(self.count_in_postgres(source, groups), self._count_as_of(source, groups))
+        slices = unequal_groups(
+            self.count_in_postgres(source, groups), self._count_as_of(source, groups)
+        )
         wanted = [group for group, _, _ in slices[:NAMED_SLICES]]
         stored = self._rows_in_postgres(source, wanted)
         held = self._rows_as_of(source, wanted)
@@ -440,14 +309,14 @@ class _Run:
         return rows, bool(rows) and len(groups) == len(unequal) and len(wanted) == len(slices)
 
     def _count_as_of(self, source: Source, groups: Sequence[Group]) -> Figures:
-        by = [*_grouping(source), warehouse_slice(source)]
-        return _figures(
+        by = [*grouping_of(source), warehouse_slice(source)]
+        return figures_of(
             self._query_as_of(
                 source,
                 f"""
-                select [{_texts(by)}] as labels, [{_texts(_state_sums(source, "sign"))}] as sums
+                select [{texts(by)}] as labels, [{texts(state_sums(source, "sign"))}] as sums
                 from ({self._as_of(source)})
-                where {_label_of(_grouping(source))} in {{labels:Array(String)}}
+                where {_label_of(grouping_of(source))} in {{labels:Array(String)}}
                 group by {", ".join(by)}
                 """,
                 groups,
@@ -473,7 +342,7 @@ class _Run:
             f"""
             select [{_shown(source.columns)}] as labels, [toString(sum(sign))] as sums
             from ({self._as_of(source)})
-            where {_label_of([*_grouping(source), warehouse_slice(source)])}
+            where {_label_of([*grouping_of(source), warehouse_slice(source)])}
                 in {{labels:Array(String)}}
             group by {", ".join(source.columns)}
             having sum(sign) != 0
@@ -489,7 +358,7 @@ class _Run:
     def _differing_keys(
         self,
         source: Source,
-        one: _Additive,
+        one: Additive,
         unequal: Sequence[Unequal],
         corrected: Sequence[tuple[int, Row]],
     ) -> list[_Named]:
@@ -499,7 +368,7 @@ class _Run:
         measures = [f"m{index}" for index in range(len(one.measures))]
         applied, shown = position(source.state), position(one.watermark)
         is_wanted = "in {labels:Array(String)}"
-        of_source = _label_of(_grouping(source)[index] for index in one.groups)
+        of_source = _label_of(grouping_of(source)[index] for index in one.groups)
         changes = unseen_changes(
             source, self._snapshot, self._starts[source.name], f"greatest({applied}, {shown})"
         )
@@ -526,7 +395,7 @@ class _Run:
             f"""
             select
                 [{_shown(dict(zip(by, types, strict=True)))}] as labels,
-                [{_texts(sides)}] as sums
+                [{texts(sides)}] as sums
             from (
                 select toInt8(1) as side, {values(one.keys, one.measures, "1")}
                 from {one.relation}
@@ -552,9 +421,7 @@ class _Run:
             watermark=one.watermark,
             corrected=corrected,
         )
-        found = [
-            (dict(zip(one.keys, key, strict=True)), _numbers(figures)) for key, figures in rows
-        ]
+        found = [(dict(zip(one.keys, key, strict=True)), numbers(figures)) for key, figures in rows]
         if set(one.keys) == set(source.columns):  # whole rows, named like those of the state
             return _named_rows(source, found)
         return [_named_key(one, key, figures) for key, figures in found]
@@ -574,7 +441,7 @@ class _Run:
         """Rows of a query that reads tables and the log; again until the log was not behind."""
         ahead = f"greatest({position(source.state)}, {position(watermark or source.state)})"
         for _ in range(100):
-            rows = self._query(
+            rows = self._warehouse.query(
                 f"select labels, sums from ({query}) union all"
                 f" select [], [toString({ahead} > {position(source.log)})]",
                 {"labels": [_label(label) for label in labels]},
@@ -588,6 +455,53 @@ class _Run:
             fix="./finhouse reconcile",
             exit_code=1,
         )
+
+
+def record(client: Client, started_at: datetime, result: Outcome | FinhouseError) -> None:
+    """Append what a reconciliation found, or why it found nothing, to database ops.
+
+    Raises ClickHouseError if the server is away.
+    """
+    run_id, finished_at = uuid.uuid4(), datetime.now(UTC)
+    if isinstance(result, FinhouseError):
+        message = ": ".join(text for text in (result.message, result.why) if text)
+        found = [("all", "failed", 0, 0, 0, message)]
+    else:
+        found = [
+            (
+                one.name,
+                "failed" if one.note else "differs" if one.differences else "equal",
+                one.groups,
+                one.rows,
+                one.differences,
+                one.note,
+            )
+            for one in result.comparisons
+        ]
+        lines = [
+            (run_id, started_at, difference.comparison, "|".join(difference.group), *line)
+            for difference in result.differences
+            for line in _lines(difference)
+        ]
+        # The outcome comes last: who sees it sees its differences.
+        if lines:
+            client.insert("ops.reconciliation_differences", lines, column_names=DIFFERENCE_COLUMNS)
+    rows = [(run_id, started_at, finished_at, *one) for one in found]
+    client.insert("ops.reconciliations", rows, column_names=RUN_COLUMNS)
+
+
+def _lines(difference: Difference) -> Iterator[tuple[str, str, str, str | None, str | None]]:
+    """Key, problem, column, value in Postgres, value in the warehouse."""
+    for key in difference.keys:
+        columns = key.columns or {"": (None, None)}
+        for column, (stored, held) in columns.items():
+            yield json.dumps(key.key), key.problem, column, stored, held
+    if not difference.keys:
+        nothing = (0,) * len(difference.figures)
+        sides = difference.postgres or nothing, difference.warehouse or nothing
+        for name, left, right in zip(difference.figures, *sides, strict=True):
+            if left != right:
+                yield "", DIFFERS, name, str(left), str(right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -647,7 +561,7 @@ def _named_row(source: Source, stored: Sequence[Row], held: Sequence[Row]) -> _N
     return groups, KeyDifference({name: one[name] for name in source.table.key}, problem, columns)
 
 
-def _named_key(one: _Additive, key: Row, figures: Sequence[Figure]) -> _Named:
+def _named_key(one: Additive, key: Row, figures: Sequence[Figure]) -> _Named:
     """What is wrong with one key of a fact: its measures in Postgres, then in the warehouse."""
     half = len(figures) // 2
     stored, held = figures[:half], figures[half:]
@@ -671,42 +585,16 @@ def _key_of(source: Source, row: Row) -> Group:
     return tuple(str(row[column]) for column in source.table.key)
 
 
-def _deltas(source: Source) -> _Additive:
-    """The signed changes of a table: whole rows that add up to its state."""
-    relation = f"silver.{source.name}_deltas"
-    return _Additive(
-        name=relation,
-        relation=relation,
-        watermark=relation,
-        keys={column: column for column in source.columns},
-        measures={"sign": "1", f"sign * {source.table.amount}": f"{source.table.amount}"},
-        types=source.columns,
-        groups=dict(enumerate(source.table.groups)),
-    )
-
-
-def _state_sums(source: Source, sign: str) -> list[str]:
-    """Rows, amount and checksum, as count_in_postgres() has them."""
-    amount = [f"sum({sign} * {source.table.amount})"] if source.table.amount else []
-    checksum = f"sum({sign} * toInt64({warehouse_checksum(source)}))"
-    return [f"sum({sign})", *amount, checksum]
-
-
-def _up_to(offset: int) -> str:
-    """Sign of a change that counts up to an offset only."""
-    return f"if(_offset <= {offset}, sign, 0)"
-
-
-def _grouping(source: Source) -> list[str]:
-    return [warehouse_group(column, source.columns[column]) for column in source.table.groups]
+def _addresses(postgres: Connection) -> list[tuple[str, str]]:
+    """(table, column) of every address in Postgres."""
+    return postgres.execute(
+        "select table_name, column_name from information_schema.columns"
+        " where table_schema = 'finance' and udt_name = 'inet'"
+    ).fetchall()
 
 
 def _postgres_grouping(source: Source) -> list[str]:
     return [postgres_group(column, source.columns[column]) for column in source.table.groups]
-
-
-def _texts(expressions: Iterable[str]) -> str:
-    return ", ".join(f"toString({expression})" for expression in expressions)
 
 
 def _postgres_texts(expressions: Iterable[str]) -> str:
@@ -724,52 +612,6 @@ def _label_of(expressions: Iterable[str]) -> str:
 def _label(group: Group) -> str:
     """A group as one text, as the label functions write it."""
     return "|".join(group)
-
-
-def _numbers(texts: Iterable[str]) -> tuple[Figure, ...]:
-    return tuple(Decimal(text) if "." in text else int(text) for text in texts)
-
-
-def _figures(rows: Iterable[Sequence[Any]]) -> Figures:
-    """Figures by group, from rows of (group, figures as text)."""
-    return {tuple(group): _numbers(figures) for group, figures in rows}
-
-
-def _combined(left: Figures, right: Figures, sign: int) -> Figures:
-    """Left plus `sign` times right."""
-    total = dict(left)
-    for group, figures in right.items():
-        before = total.get(group, (0,) * len(figures))
-        total[group] = tuple(a + sign * b for a, b in zip(before, figures, strict=True))
-    return total
-
-
-def _part(figures: Figures, at: int, width: int) -> Figures:
-    """Some of the figures of each group."""
-    return {group: values[at : at + width] for group, values in figures.items()}
-
-
-def _regrouped(figures: Figures, kept: Iterable[int]) -> Figures:
-    """Added up by fewer of the grouping columns."""
-    kept = list(kept)
-    total: Figures = {}
-    for group, values in figures.items():
-        short = tuple(group[index] for index in kept)
-        before = total.get(short, (0,) * len(values))
-        total[short] = tuple(a + b for a, b in zip(before, values, strict=True))
-    return total
-
-
-def _unequal(left: Figures, right: Figures) -> list[Unequal]:
-    """Groups whose figures are not the same, in order. A group of zeros is as good as none."""
-
-    def known(figures: Figures, group: Group) -> tuple[Figure, ...] | None:
-        values = figures.get(group, ())
-        values = (*values[:-1], *(value % CHECKSUM_RANGE for value in values[-1:]))
-        return values if any(values) else None
-
-    pairs = ((group, known(left, group), known(right, group)) for group in sorted({*left, *right}))
-    return [pair for pair in pairs if pair[1] != pair[2]]
 
 
 def _result(

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from infra.transform.comparisons import Table
 from infra.transform.snapshot import Snapshot
 
+# A row by column, its values as people read them.
+Row = dict[str, str | None]
 # Written by Debezium in place of a large value that an update did not touch.
 UNCHANGED = "__debezium_unavailable_value"
 # A row's checksum: the first 32 bits of the MD5 of its text.
@@ -45,6 +47,15 @@ class Source:
     def log(self) -> str:
         """Relation of its change events."""
         return f"bronze.{self.name}"
+
+    @property
+    def hashed(self) -> dict[str, str]:
+        """Columns that enter a row's checksum: a group says of its rows what is in its name."""
+        return {
+            name: type
+            for name, type in self.columns.items()
+            if name not in self.table.groups or is_time(type)
+        }
 
 
 def base_type(type: str) -> str:
@@ -82,7 +93,7 @@ def postgres_shown(source: Source, column: str) -> str:
 def postgres_checksum(source: Source) -> str:
     """Checksum of a row, bigint. What has a fixed size goes in as bytes: half the cost."""
     fixed, texts = [], []
-    for name, type in source.columns.items():
+    for name, type in source.hashed.items():
         if type == "UUID":
             fixed.append(f"uuid_send({name})")
         elif type.startswith("DateTime64"):
@@ -126,7 +137,7 @@ def warehouse_shown(column: str, type: str) -> str:
 def warehouse_checksum(source: Source) -> str:
     """Checksum of a row's columns, UInt32, the same as postgres_checksum()."""
     fixed, texts = [], []
-    for name, type in source.columns.items():
+    for name, type in source.hashed.items():
         scale = _scale(type)
         microseconds = f"toUnixTimestamp64Micro({name})"
         text = f"toString({name})" if scale is None else f"toDecimalString({name}, {scale})"

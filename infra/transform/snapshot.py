@@ -66,9 +66,10 @@ class Snapshot:
 
 
 @contextmanager
-def open_snapshot(settings: Settings) -> Iterator[tuple[Connection, Snapshot]]:
+def open_snapshot(settings: Settings, threads: int) -> Iterator[tuple[Connection, Snapshot]]:
     """A read-only connection that sees Postgres as it is now for as long as it is open.
 
+    Its queries use at most so many cores.
     Raises FinhouseError if Postgres does not answer.
     """
     try:
@@ -78,6 +79,9 @@ def open_snapshot(settings: Settings) -> Iterator[tuple[Connection, Snapshot]]:
     with connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        connection.execute(
+            "select set_config('max_parallel_workers_per_gather', %s, false)", [str(threads - 1)]
+        )
         text, taken_at = connection.execute(
             "select pg_current_snapshot()::text, clock_timestamp()"
         ).fetchall()[0]

@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A stack without traffic; a test that wants some starts the generator."""
     folder = tmp_path_factory.mktemp("stack")
-    environment = {f"{PREFIX}STATE_DIR": str(folder)}
+    environment = {f"{PREFIX}STATE_DIR": str(folder), f"{PREFIX}RECONCILE_SECONDS": "20"}
     with ExitStack() as ports:
         for attribute in DEFAULT_PORTS:
             sock = ports.enter_context(socket.socket())

@@ -56,12 +56,6 @@ def test_peek_shows_messages_and_rows(world: World) -> None:
     finhouse("peek", "no_such_thing", code=2)
 
 
-def test_reconcile_command_agrees(world: World) -> None:
-    outcome = json.loads(finhouse("reconcile", "--json"))
-    assert outcome["differences"] == []
-    assert outcome["comparisons"] == 14
-
-
 def test_env_is_enough_for_a_plain_dbt_build_and_a_second_build_changes_nothing(
     world: World,
 ) -> None:

@@ -183,7 +183,7 @@ def test_settings_lead_to_the_other_services(
     ("name", "needed"),
     [
         ("setup", {"POSTGRES_ADMIN_PASSWORD", "POSTGRES_PASSWORD", "CDC_PASSWORD"}),
-        ("transform", {"CLICKHOUSE_PASSWORD"}),
+        ("transform", {"CLICKHOUSE_PASSWORD", "POSTGRES_PASSWORD"}),
         ("generator", {"POSTGRES_PASSWORD"}),
         ("dashboard", {"DASHBOARD_PASSWORD"}),
         ("connect", {"CDC_PASSWORD"}),

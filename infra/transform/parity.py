@@ -1,0 +1,223 @@
+"""The warehouse checked against itself: deltas against state, facts against deltas.
+
+Each pair is compared at one watermark, so nothing that is under way counts as an error. Totals are
+cheap; figures per day and checksums are thorough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from clickhouse_connect.driver.client import Client
+
+from infra.transform.figures import (
+    Additive,
+    Figures,
+    Unequal,
+    Warehouse,
+    figures_of,
+    grouping_of,
+    part,
+    regrouped,
+    select_figures,
+    unequal_groups,
+    up_to,
+)
+from infra.transform.project import ModelRun
+from infra.transform.rows import Source, current
+
+COLUMNS = ["checked_at", "check_name", "model", "status", "count_differences", "seconds", "message"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Two models of dbt that should agree: `model` with what it is made from, or that is made from
+    the same. `message` says where they part first; `differences` counts groups."""
+
+    model: str
+    other: str
+    differences: int
+    message: str
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both models."""
+        return self.model, self.other
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A model to be rebuilt, and what was found."""
+
+    model: str
+    reason: str
+
+
+def model_of(relation: str) -> str:
+    """The dbt model of a table of silver or gold."""
+    database, _, table = relation.partition(".")
+    return f"silver_{table}" if database == "silver" else table
+
+
+def check(warehouse: Warehouse, *, by_day: bool) -> list[Mismatch]:
+    """Compare everything once: totals, or figures and checksums per day, currency and status.
+
+    Raises ClickHouseError if the server is away.
+    """
+    found: list[Mismatch] = []
+    for name, source in warehouse.sources.items():
+        if source.table.has_deltas:
+            deltas, *facts = (one for one in warehouse.additives[name] if one.name == one.watermark)
+            found += _deltas_against_state(warehouse, source, deltas, by_day=by_day)
+            found += _facts_against_deltas(warehouse, source, deltas, facts, by_day=by_day)
+    return found
+
+
+def _deltas_against_state(
+    warehouse: Warehouse, source: Source, deltas: Additive, *, by_day: bool
+) -> list[Mismatch]:
+    groups = grouping_of(source) if by_day else ["'all'"]
+    sums = _wanted(deltas.source_sums("sign"), by_day=by_day)
+    state, until = warehouse.read(groups, sums, f"({current(source)})", source.state)
+    held, applied = warehouse.read(
+        groups,
+        _wanted(deltas.own_sums(), by_day=by_day),
+        f"(select * from {deltas.relation} where _offset <= {until})",
+        deltas.watermark,
+    )
+    if applied < until:  # the state is ahead for once: nothing to compare it with
+        return []
+    return _mismatch(deltas.name, source.state, deltas.figures, state, held)
+
+
+def _facts_against_deltas(
+    warehouse: Warehouse,
+    source: Source,
+    deltas: Additive,
+    facts: list[Additive],
+    *,
+    by_day: bool,
+) -> list[Mismatch]:
+    held = [
+        warehouse.read(
+            fact.grouping if by_day else ["'all'"],
+            _wanted(fact.own_sums(), by_day=by_day),
+            fact.relation,
+            fact.watermark,
+        )
+        for fact in facts
+    ]
+    # The deltas only grow and a fact is never ahead of them: read once, after the facts, for all.
+    sums = [
+        _wanted(fact.source_sums(up_to(until)), by_day=by_day)
+        for fact, (_, until) in zip(facts, held, strict=True)
+    ]
+    if not facts:
+        return []
+    groups = grouping_of(source) if by_day else ["'all'"]
+    query = select_figures(groups, [one for some in sums for one in some], deltas.relation)
+    expected = figures_of(warehouse.query(query))
+    found: list[Mismatch] = []
+    at = 0
+    for fact, wanted, (figures, _) in zip(facts, sums, held, strict=True):
+        reference = part(expected, at, len(wanted))
+        at += len(wanted)
+        if by_day:
+            reference = regrouped(reference, fact.groups)
+        found += _mismatch(fact.name, deltas.name, fact.figures, reference, figures)
+    return found
+
+
+def _wanted(sums: list[str], *, by_day: bool) -> list[str]:
+    """The checksum is for the thorough check only."""
+    return sums if by_day else sums[:-1]
+
+
+def _mismatch(
+    relation: str, other: str, names: Iterable[str], expected: Figures, held: Figures
+) -> list[Mismatch]:
+    unequal = unequal_groups(expected, held)
+    if not unequal:
+        return []
+    return [
+        Mismatch(
+            model_of(relation), model_of(other), len(unequal), _first(unequal[0], names, other)
+        )
+    ]
+
+
+def _first(unequal: Unequal, names: Iterable[str], other: str) -> str:
+    group, expected, held = unequal
+    names = list(names)
+    nothing = (0,) * len(names)
+    figures = ", ".join(
+        f"{name} {right}, but {left} in {other}"
+        for name, left, right in zip(names, expected or nothing, held or nothing, strict=False)
+        if left != right
+    )
+    return f"{' '.join(group)}: {figures}"
+
+
+def record_check(
+    client: Client, found: Sequence[Mismatch], *, by_day: bool, seconds: float
+) -> None:
+    """Append to ops.parity_checks what a check found: one row if nothing, else one per mismatch.
+
+    Raises ClickHouseError if the server is away.
+    """
+    name = "per day" if by_day else "totals"
+    rows = [(one.model, "differs", one.differences, one.message) for one in found]
+    now = datetime.now(UTC)
+    client.insert(
+        "ops.parity_checks",
+        [
+            (now, name, model, status, differences, seconds, message)
+            for model, status, differences, message in rows or [("all", "equal", 0, "")]
+        ],
+        column_names=COLUMNS,
+    )
+
+
+def record_repair(client: Client, repair: Repair, runs: Sequence[ModelRun]) -> None:
+    """Append to ops.parity_checks what was rebuilt and why, or why it could not be.
+
+    Raises ClickHouseError if the server is away.
+    """
+    failed = [run.message for run in runs if run.status != "success"]
+    status, message = ("not repaired", failed[0]) if failed else ("repaired", repair.reason)
+    seconds = sum(run.seconds for run in runs)
+    row = (datetime.now(UTC), "repair", repair.model, status, 0, seconds, message)
+    client.insert("ops.parity_checks", [row], column_names=COLUMNS)
+
+
+class Suspects:
+    """Which model to rebuild for what was found, each once until everything is right again."""
+
+    def __init__(self) -> None:
+        self._rebuilt: set[str] = set()
+
+    def next(self, found: Sequence[Mismatch]) -> Repair | None:
+        """The rebuild to try first; None if nothing is wrong or all suspects were rebuilt.
+
+        A state and its deltas are made from one log, and either may be wrong. Facts that agree with
+        the deltas speak for them, so the state comes first; facts that do not, against them.
+        """
+        if not found:
+            self._rebuilt.clear()
+        facts = [one for one in found if not one.model.endswith("_deltas")]
+        suspects: list[Repair] = []
+        for one in found:
+            if one.model.endswith("_deltas"):
+                doubted = any(fact.other == one.model for fact in facts)
+                pair = one.names if doubted else one.names[::-1]
+                reason = f"{one.model} against {one.other}: {one.message}"
+                suspects += [Repair(model, reason) for model in pair]
+        suspects += [
+            Repair(one.model, f"{one.model} against {one.other}: {one.message}") for one in facts
+        ]
+        chosen = next((one for one in suspects if one.model not in self._rebuilt), None)
+        if chosen is not None:
+            self._rebuilt.add(chosen.model)
+        return chosen

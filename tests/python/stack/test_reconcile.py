@@ -1,0 +1,309 @@
+"""Reconciliation while everything runs; planted errors are found and named; parity repairs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from infra.embedded.supervisor import Supervisor
+from infra.settings import Settings
+from infra.transform.comparisons import FACTS, TABLES
+from infra.transform.reconcile import DIFFERS, EXTRA, MISSING, Difference
+from infra.transform.snapshot import Snapshot
+from ingestion.generator.control import configure, status
+from tests.python.stack.world import World, eventually, finhouse
+
+pytestmark = pytest.mark.stack
+
+DELTAS = [f"silver.{name}_deltas" for name, table in TABLES.items() if table.has_deltas]
+COMPARED = {*(f"silver.{name}_state" for name in TABLES), *DELTAS, *FACTS}
+DAY = "2026-02-07"
+MUTATION = {"mutations_sync": 2}
+
+
+@pytest.fixture(scope="module")
+def payments(stack: Settings) -> list[UUID]:
+    """Three payments of one day, applied everywhere."""
+    with World(stack) as world:
+        made = [world.pay(f"{n}0.00", at=f"{DAY} 1{n}:00Z") for n in (1, 2, 3)]
+        world.settle()
+    return made
+
+
+@contextmanager
+def standing(world: World, *rebuilt: str) -> Iterator[None]:
+    """The transform loop stands still, so that nothing mends what is planted but the end of this."""
+    world.settle()
+    supervisor = Supervisor(world.settings)
+    supervisor.stop({"transform"})
+    try:
+        yield
+    finally:
+        finhouse("dbt", "run", "--full-refresh", "-s", *rebuilt)
+        supervisor.start("transform")
+
+
+def found_in(world: World) -> dict[str, list[Difference]]:
+    """Differences by comparison."""
+    found: dict[str, list[Difference]] = {}
+    for difference in world.differences():
+        found.setdefault(difference.comparison, []).append(difference)
+    return found
+
+
+def keys_of(differences: list[Difference], column: str) -> dict[str | None, str]:
+    """Value of a key column of each named row -> what is wrong with it."""
+    return {key.key[column]: key.problem for one in differences for key in one.keys}
+
+
+def test_no_differences_while_traffic_runs(world: World) -> None:
+    configure(world.settings, {"rate": 24_000, "interval_seconds": 24.0, "updates": 0.3})
+    supervisor = Supervisor(world.settings)
+    supervisor.start("generator")
+    try:
+        eventually(lambda: status(world.settings).new_transactions > 1000)
+        for _ in range(3):
+            before = status(world.settings).new_transactions
+            outcome = json.loads(finhouse("reconcile", "--json"))
+            assert outcome["differences"] == []
+            assert {one["name"] for one in outcome["comparisons"]} == COMPARED
+            assert not any(one["note"] for one in outcome["comparisons"])
+            # It is only a proof if changes went on meanwhile, and did not wait for it.
+            assert status(world.settings).new_transactions > before
+    finally:
+        supervisor.stop({"generator"})
+
+
+def test_a_snapshot_sees_what_postgres_says_it_sees(world: World) -> None:
+    """Ids have 64 bits in Postgres, 32 in the log; running transactions are not seen."""
+    epoch = 2**32
+    cases = {
+        (100, (90, 95)): {89: True, 90: False, 91: True, 95: False, 99: True, 100: False},
+        # just after the counter of 32 bits began anew
+        (epoch + 5, (epoch - 2, epoch + 3)): {
+            epoch - 1: True,
+            epoch - 2: False,
+            epoch + 2: True,
+            epoch + 3: False,
+            epoch + 5: False,
+            epoch + 6: False,
+        },
+        # just before it does
+        (epoch - 2, ()): {epoch - 3: True, epoch - 2: False, epoch + 4: False},
+    }
+    now = datetime.now(UTC)
+    for (xmax, running), expected in cases.items():
+        snapshot = Snapshot(min(running, default=xmax), xmax, running, now)
+        found = world.ask(
+            f"select number, {snapshot.unseen(0)} from (select arrayJoin({{ids:Array(UInt64)}})"
+            " as number, number % 4294967296 as _tx_id, '' as _error, 'c' as _op, 1 as _offset,"
+            " now64(6, 'UTC') as _committed_at)",
+            ids=list(expected),
+        )
+        assert {number: not unseen for number, unseen in found} == expected
+
+
+def test_what_commits_between_snapshot_and_comparison_is_no_difference(world: World) -> None:
+    """A transaction that is open when the snapshot is taken, with changes of every kind."""
+    kept, gone = world.pay("5.00", at=f"{DAY} 09:00Z"), world.pay("6.00", at=f"{DAY} 09:00Z")
+    merchant = uuid4()
+    world.write("insert into finance.merchants values (%s, 'Open', 'travel', 'DE', 2)", merchant)
+    world.settle()
+    with World(world.settings) as other, world.postgres.transaction():
+        world.write("update finance.transactions set amount = 7 where transaction_id = %s", kept)
+        world.write("delete from finance.transactions where transaction_id = %s", gone)
+        world.write("update finance.merchants set risk_rating = 5 where merchant_id = %s", merchant)
+        world.pay("8.00", at=f"{DAY} 09:00Z")
+        assert other.differences() == []
+    assert world.differences() == []
+
+
+def test_wrong_rows_of_a_state_are_named(world: World, payments: list[UUID]) -> None:
+    cent, lost, copied = payments
+    extra = uuid4()
+    newest = "bitOr(bitShiftLeft(toUInt128(1), 127), toUInt128(1))"
+    with standing(world, "silver_transactions_state"):
+        one = "(select * from silver.transactions_state final where transaction_id = {id:UUID})"
+        world.client.command(
+            f"insert into silver.transactions_state select * replace ("
+            f"amount + toDecimal64('0.01', 2) as amount, {newest} as _version) from {one}",
+            parameters={"id": cent},
+        )
+        world.client.command(
+            f"insert into silver.transactions_state select * replace ("
+            f"{{extra:UUID}} as transaction_id) from {one}",
+            parameters={"id": copied, "extra": extra},
+        )
+        world.client.command(
+            "alter table silver.transactions_state delete where transaction_id = {id:UUID}",
+            parameters={"id": lost},
+            settings=MUTATION,
+        )
+        found = found_in(world)
+        printed = finhouse("reconcile", code=1)
+    # Everything else is compared with what Postgres has, and is right.
+    assert set(found) == {"silver.transactions_state"}
+    differences = found["silver.transactions_state"]
+    assert {difference.group for difference in differences} == {(DAY, "EUR", "success")}
+    assert keys_of(differences, "transaction_id") == {
+        str(cent): DIFFERS,
+        str(lost): MISSING,
+        str(extra): EXTRA,
+    }
+    columns = [key.columns for one in differences for key in one.keys if key.problem == DIFFERS]
+    assert columns == [{"amount": ("10.00", "10.01")}]
+    assert f"{cent}: differs" in printed
+    assert "amount: Postgres 10.00, warehouse 10.01" in printed
+    stored = world.ask(
+        "select row_key, problem, in_postgres, in_warehouse from ops.reconciliation_differences"
+        " where comparison = 'silver.transactions_state' and column_name = 'amount'"
+    )
+    assert (json.dumps({"transaction_id": str(cent)}), DIFFERS, "10.00", "10.01") in stored
+
+
+def test_wrong_rows_of_deltas_are_named(world: World, payments: list[UUID]) -> None:
+    cent, lost, twice = payments
+    table = "silver.transactions_deltas"
+    with standing(world, "silver_transactions_deltas"):
+        world.client.command(
+            f"alter table {table} update amount = amount + toDecimal64('0.01', 2)"
+            " where transaction_id = {id:UUID}",
+            parameters={"id": cent},
+            settings=MUTATION,
+        )
+        world.client.command(
+            f"alter table {table} delete where transaction_id = {{id:UUID}}",
+            parameters={"id": lost},
+            settings=MUTATION,
+        )
+        world.client.command(
+            f"insert into {table} select * from {table} where transaction_id = {{id:UUID}}",
+            parameters={"id": twice},
+        )
+        found = found_in(world)
+    assert set(found) == {table}
+    assert keys_of(found[table], "transaction_id") == {
+        str(cent): DIFFERS,
+        str(lost): MISSING,
+        str(twice): EXTRA,
+    }
+
+
+def test_wrong_rows_of_a_fact_are_named(world: World, payments: list[UUID]) -> None:
+    fact = "gold.fct_payments_by_minute"
+    minutes = [f"{DAY} 1{n}:00:00" for n in (1, 2, 3)]
+    account = uuid4()
+    with standing(world, "fct_payments_by_minute", "fct_account_activity_by_day"):
+        world.client.command(
+            f"insert into {fact} select * replace (0 as count_payments, toDecimal128('0.01', 2) as"
+            f" total_amount) from {fact} where minute = {{minute:DateTime('UTC')}} limit 1",
+            parameters={"minute": minutes[0]},
+        )
+        world.client.command(
+            f"alter table {fact} delete where minute = {{minute:DateTime('UTC')}}",
+            parameters={"minute": minutes[1]},
+            settings=MUTATION,
+        )
+        world.client.command(
+            "insert into gold.fct_account_activity_by_day"
+            " select * replace ({account:UUID} as account_id)"
+            " from gold.fct_account_activity_by_day where activity_date = {day:Date} limit 1",
+            parameters={"day": DAY, "account": account},
+        )
+        found = found_in(world)
+    live = "gold.live_payments_by_minute"  # made from the fact
+    assert set(found) == {fact, live, "gold.fct_account_activity_by_day"}
+    assert keys_of(found[fact], "minute") == {minutes[0]: DIFFERS, minutes[1]: MISSING}
+    assert keys_of(found[live], "minute") == keys_of(found[fact], "minute")
+    activity = found["gold.fct_account_activity_by_day"]
+    assert keys_of(activity, "account_id") == {str(account): EXTRA}
+
+
+def test_wrong_rows_of_a_dimension_are_named(world: World) -> None:
+    merchant = uuid4()
+    world.write("insert into finance.merchants values (%s, 'Right', 'travel', 'DE', 2)", merchant)
+    with standing(world, "silver_merchants_state"):
+        newest = "bitOr(bitShiftLeft(toUInt128(1), 127), toUInt128(1))"
+        world.client.command(
+            "insert into silver.merchants_state select * replace ('Wrong' as merchant_name,"
+            f" {newest} as _version) from silver.merchants_state final"
+            " where merchant_id = {id:UUID}",
+            parameters={"id": merchant},
+        )
+        found = found_in(world)
+    assert set(found) == {"silver.merchants_state"}
+    (difference,) = found["silver.merchants_state"]
+    assert [key.columns for key in difference.keys] == [{"merchant_name": ("Right", "Wrong")}]
+
+
+def test_it_runs_by_itself_and_tells_status(world: World) -> None:
+    since = datetime.now(UTC)
+
+    def newest() -> list[Any]:
+        return list(
+            world.ask(
+                "select comparison, status from ops.reconciliations"
+                " where started_at > {since:DateTime64(3, 'UTC')}",
+                since=since,
+            )
+        )
+
+    rows = eventually(newest, 120)
+    assert {row[0] for row in rows} >= COMPARED
+    assert {row[1] for row in rows} == {"equal"}
+    proofs = {one["check"]: one for one in json.loads(finhouse("status", "--json"))["proofs"]}
+    assert proofs["reconciliation"]["status"] == "equal"
+    assert proofs["parity"]["status"] == "equal"
+
+
+def test_drift_is_repaired_and_told(world: World, payments: list[UUID]) -> None:
+    since = datetime.now(UTC)
+    fact = "gold.fct_payments_by_day"
+    right = world.day(DAY)
+    world.client.command(
+        f"insert into {fact} select * replace (1 as count_payments, toDecimal128('0.01', 2) as"
+        f" total_amount) from {fact} where payment_date = {{day:Date}} limit 1",
+        parameters={"day": DAY},
+    )
+    world.client.command(
+        "alter table silver.transactions_state delete where transaction_id = {id:UUID}",
+        parameters={"id": payments[0]},
+        settings=MUTATION,
+    )
+    assert world.day(DAY) != right
+
+    def repaired() -> set[str]:
+        return {
+            row[0]
+            for row in world.ask(
+                "select model from ops.parity_checks where status = 'repaired'"
+                " and checked_at > {since:DateTime64(3, 'UTC')}",
+                since=since,
+            )
+        }
+
+    wanted = {"fct_payments_by_day", "silver_transactions_state"}
+    eventually(lambda: repaired() == wanted, 120)
+    assert world.day(DAY) == right
+    assert world.state_of(payments[0]) is not None
+    found = world.ask(
+        "select distinct model from ops.parity_checks where status = 'differs'"
+        " and checked_at > {since:DateTime64(3, 'UTC')}",
+        since=since,
+    )
+    assert {"fct_payments_by_day"} <= {row[0] for row in found}
+    eventually(lambda: "equal" in finhouse_parity(), 60)
+    assert "repaired" in finhouse("status")
+    assert world.differences() == []
+
+
+def finhouse_parity() -> str:
+    """Status of the newest parity check, as the command shows it."""
+    proofs = json.loads(finhouse("status", "--json", code=0))["proofs"]
+    return str(next(one["status"] for one in proofs if one["check"] == "parity"))
