@@ -13,11 +13,12 @@ import pytest
 
 from infra.embedded.supervisor import Supervisor
 from infra.settings import Settings
+from infra.transform.arrival import wait_for_arrival
 from infra.transform.comparisons import FACTS, TABLES
 from infra.transform.reconcile import DIFFERS, EXTRA, MISSING, Difference
 from infra.transform.snapshot import Snapshot
 from ingestion.generator.control import configure, status
-from tests.python.stack.world import World, eventually, finhouse
+from tests.python.stack.world import World, attempt, eventually, finhouse
 
 pytestmark = pytest.mark.stack
 
@@ -38,7 +39,7 @@ def payments(stack: Settings) -> list[UUID]:
 
 @contextmanager
 def standing(world: World, *rebuilt: str) -> Iterator[None]:
-    """The transform loop stands still, so that nothing mends what is planted but the end of this."""
+    """The transform loop stands still: nothing mends what is planted before the end of this."""
     world.settle()
     supervisor = Supervisor(world.settings)
     supervisor.stop({"transform"})
@@ -109,18 +110,37 @@ def test_a_snapshot_sees_what_postgres_says_it_sees(world: World) -> None:
         assert {number: not unseen for number, unseen in found} == expected
 
 
-def test_what_commits_between_snapshot_and_comparison_is_no_difference(world: World) -> None:
-    """A transaction that is open when the snapshot is taken, with changes of every kind."""
+def test_what_commits_after_the_snapshot_is_no_difference(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changes of every kind are applied everywhere before the warehouse is asked."""
     kept, gone = world.pay("5.00", at=f"{DAY} 09:00Z"), world.pay("6.00", at=f"{DAY} 09:00Z")
-    merchant = uuid4()
-    world.write("insert into finance.merchants values (%s, 'Open', 'travel', 'DE', 2)", merchant)
-    world.settle()
-    with World(world.settings) as other, world.postgres.transaction():
-        world.write("update finance.transactions set amount = 7 where transaction_id = %s", kept)
+    merchants = [uuid4(), uuid4(), uuid4()]
+    for id in merchants[:2]:
+        world.write("insert into finance.merchants values (%s, 'A', 'travel', 'DE', 2)", id)
+    counts: list[int] = []
+
+    def after_changes(*arguments: Any) -> None:
+        change = "update finance.transactions set amount = amount + 1, status = 'failed'"
+        world.write(change + " where transaction_id = %s", kept)
+        world.write(change + " where transaction_id = %s", kept)
         world.write("delete from finance.transactions where transaction_id = %s", gone)
-        world.write("update finance.merchants set risk_rating = 5 where merchant_id = %s", merchant)
+        world.pay("9.00", id=gone, at="2026-02-08 09:00Z")
         world.pay("8.00", at=f"{DAY} 09:00Z")
-        assert other.differences() == []
+        world.write(
+            "update finance.merchants set risk_rating = 5 where merchant_id = %s", merchants[0]
+        )
+        world.write("delete from finance.merchants where merchant_id = %s", merchants[1])
+        world.write(
+            "insert into finance.merchants values (%s, 'B', 'travel', 'DE', 2)", merchants[2]
+        )
+        wait_for_arrival(*arguments)
+        counts.append(world.day(DAY)[("EUR", "failed")][0])
+
+    monkeypatch.setattr("infra.transform.reconcile.wait_for_arrival", after_changes)
+    assert world.differences() == []
+    assert counts == [1]  # they had arrived
+    monkeypatch.undo()
     assert world.differences() == []
 
 
@@ -298,12 +318,12 @@ def test_drift_is_repaired_and_told(world: World, payments: list[UUID]) -> None:
         since=since,
     )
     assert {"fct_payments_by_day"} <= {row[0] for row in found}
-    eventually(lambda: "equal" in finhouse_parity(), 60)
+    eventually(lambda: parity() == "equal", 60)
     assert "repaired" in finhouse("status")
     assert world.differences() == []
 
 
-def finhouse_parity() -> str:
+def parity() -> str:
     """Status of the newest parity check, as the command shows it."""
-    proofs = json.loads(finhouse("status", "--json", code=0))["proofs"]
+    proofs = json.loads(attempt("status", "--json").stdout)["proofs"]
     return str(next(one["status"] for one in proofs if one["check"] == "parity"))

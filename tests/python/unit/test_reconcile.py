@@ -12,7 +12,7 @@ import pytest
 
 from infra.settings import ROOT
 from infra.transform.comparisons import FACTS, TABLES
-from infra.transform.figures import combined, regrouped, unequal_groups
+from infra.transform.figures import Figures, combined, regrouped, unequal_groups
 from infra.transform.parity import Mismatch, Suspects, model_of
 from infra.transform.project import Project
 from infra.transform.snapshot import Snapshot
@@ -66,8 +66,11 @@ def test_snapshot_is_read_and_written_as_postgres_does() -> None:
 
 
 def test_figures_as_of_a_moment_are_those_of_now_less_the_changes() -> None:
-    now = {("a", "x"): (3, Decimal("30.00"), 7), ("b", "x"): (1, Decimal("0.01"), 2**127)}
-    changes = {("a", "x"): (1, Decimal("10.00"), 5), ("c", "x"): (-1, Decimal("-5.00"), -9)}
+    now: Figures = {("a", "x"): (3, Decimal("30.00"), 7), ("b", "x"): (1, Decimal("0.01"), 2**127)}
+    changes: Figures = {
+        ("a", "x"): (1, Decimal("10.00"), 5),
+        ("c", "x"): (-1, Decimal("-5.00"), -9),
+    }
     then = combined(now, changes, -1)
     assert then[("a", "x")] == (2, Decimal("20.00"), 2)
     assert then[("c", "x")] == (1, Decimal("5.00"), 9)
@@ -75,8 +78,12 @@ def test_figures_as_of_a_moment_are_those_of_now_less_the_changes() -> None:
 
 
 def test_groups_are_unequal_when_one_figure_is() -> None:
-    left = {("same",): (1, Decimal("1.00"), 5), ("gone",): (1, Decimal(1), 1), ("cent",): (1, 1, 1)}
-    right = {
+    left: Figures = {
+        ("same",): (1, Decimal("1.00"), 5),
+        ("gone",): (1, Decimal(1), 1),
+        ("cent",): (1, 1, 1),
+    }
+    right: Figures = {
         ("same",): (1, Decimal("1.0"), 5 - 2**128),  # sums of 128 bits come round
         ("zero",): (0, Decimal("0.00"), 0),
         ("cent",): (1, Decimal("1.01"), 1),
