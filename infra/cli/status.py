@@ -43,41 +43,21 @@ class Proof:
     message: str
 
 
-# The newest reconciliation, the newest parity check, and the repairs of the last day.
+# What the newest reconciliation and the newest parity check found, and the repairs of the last day.
 _PROOFS = """
-    with
-        (select max(started_at) from ops.reconciliations) as reconciled_at,
-        (select max(checked_at) from ops.parity_checks where check_name != 'repair') as compared_at
-    select
-        'reconciliation' as check,
-        multiIf(has(all, 'differs'), 'differs', has(all, 'failed'), 'failed', 'equal') as status,
-        dateDiff('second', max(finished_at), now()) as age,
-        groupArray(reconciliations.status) as all,
-        if(
-            status = 'equal',
-            concat(toString(count()), ' comparisons with Postgres, all equal'),
-            arrayStringConcat(
-                groupArrayIf(concat(comparison, ' ', message), reconciliations.status != 'equal'),
-                '; '
-            )
-        ) as message
+    select 'reconciliation' as check, comparison as subject, status,
+        dateDiff('second', finished_at, now()) as age, message
     from ops.reconciliations
-    where started_at = reconciled_at
-    having count() > 0
+    where started_at = (select max(started_at) from ops.reconciliations)
     union all
-    select 'parity', any(status), dateDiff('second', max(checked_at), now()), [],
-        if(any(status) = 'equal', 'deltas, states and facts agree',
-            arrayStringConcat(groupArray(concat(model, ': ', message)), '; '))
+    select 'parity', model, status, dateDiff('second', checked_at, now()), message
     from ops.parity_checks
-    where checked_at = compared_at and check_name != 'repair'
-    having count() > 0
+    where checked_at = (select max(checked_at) from ops.parity_checks where check_name != 'repair')
+        and check_name != 'repair'
     union all
-    select 'repair', status, dateDiff('second', checked_at, now()), [],
-        concat(model, ': ', message)
+    select 'repair', model, status, dateDiff('second', checked_at, now()), message
     from ops.parity_checks
     where check_name = 'repair' and checked_at > now() - interval 1 day
-    order by check desc, age
-    limit 10
     format JSONEachRow
 """
 
@@ -118,11 +98,22 @@ def proofs(rows: list[Row]) -> list[Proof]:
         return []
     try:
         answer = clickhouse.query(load_settings(), _PROOFS)
-    except OSError:  # not ready, or not built yet
+    except OSError:  # still starting, or the tables are not made yet
         return []
-    return [
-        Proof(found["check"], found["status"], int(found["age"]), found["message"])
-        for found in map(json.loads, answer.splitlines())
+    found = [json.loads(line) for line in answer.splitlines()]
+    proved = []
+    for check in ("reconciliation", "parity"):
+        parts = [one for one in found if one["check"] == check]
+        if parts:
+            wrong = [one for one in parts if one["status"] != "equal"]
+            statuses = {one["status"] for one in wrong}
+            status = "differs" if "differs" in statuses else "failed" if wrong else "equal"
+            said = [f"{one['subject']} {one['message']}".strip() for one in wrong]
+            proved.append(Proof(check, status, int(parts[0]["age"]), "; ".join(said)))
+    repairs = [one for one in found if one["check"] == "repair"]
+    return proved + [
+        Proof("repair", one["status"], int(one["age"]), f"{one['subject']}: {one['message']}")
+        for one in sorted(repairs, key=lambda one: int(one["age"]))
     ]
 
 
@@ -131,7 +122,7 @@ def _line(proof: Proof) -> Text:
     return Text.assemble(
         f"{proof.check:<15}",
         (f"{proof.status:<9}", colour),
-        f" {_duration(proof.age)} ago: {proof.message}",
+        f" {_duration(proof.age)} ago  {proof.message}",
     )
 
 
