@@ -4,9 +4,10 @@
     Why `limit 1 by`: after a crash between INSERT and commit ClickHouse reads the same Kafka
     messages again, so the log may hold an offset twice; a log that is read by offset does not care.
     Args: log: bronze relation; columns: list of column names; consumer: the relation whose watermark
-    counts, `this` in a model; limit: at most so many events (none: all of them)
+    counts, `this` in a model; limit: at most so many events (none: all of them); condition: only events
+    for which it holds; the limit counts those, or a batch without one would stop a table for ever
 -#}
-{% macro new_events(log, columns, consumer, limit=var('max_batch_events')) -%}
+{% macro new_events(log, columns, consumer, limit=var('max_batch_events'), condition=none) -%}
     select {{ columns | join(', ') }}
     from (
         select {{ columns | join(', ') }}
@@ -14,6 +15,9 @@
         where
             _offset >= {{ next_offset(consumer) }}
             and _error = ''
+        {%- if condition %}
+            and {{ condition }}
+        {%- endif %}
         {%- if limit %}
         order by _offset
         limit {{ limit | int }}
