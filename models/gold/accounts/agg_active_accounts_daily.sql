@@ -1,0 +1,160 @@
+{#- One pass over account × day. An account is active in a trailing window of w days from an
+    approval until w days after it, so only gaps of w days or more between two approvals begin or end
+    anything: each account gives a few dated steps (+1, -1), and their running total counts accounts. -#}
+with approvals as (
+
+    select
+        account_id,
+        activity_date as moment,
+        1 as is_approval
+    from {{ ref('fct_account_activity_by_day') }}
+    where status = 'success'
+    group by activity_date, account_id
+    having sum(count_payments) > 0
+
+),
+
+moments as (
+
+    select
+        account_id,
+        moment,
+        is_approval
+    from approvals
+    union all
+    select
+        account_id,
+        toDate(signup_at) as moment,
+        0 as is_approval
+    from {{ ref('dim_accounts') }}
+
+),
+
+per_account as (
+
+    select
+        account_id,
+        arraySort(groupArrayIf(moment, is_approval = 1)) as approval_days,
+        minIf(moment, is_approval = 0) as signup_day,
+        countIf(is_approval = 0) > 0 as has_signup,
+        notEmpty(approval_days) as has_approval,
+        arrayElement(approval_days, 1) as first_day,
+        arrayElement(approval_days, -1) as last_day,
+        arrayZip(arrayPopBack(approval_days), arrayPopFront(approval_days)) as gaps,
+        arrayFilter(gap -> gap.2 - gap.1 >= 7, gaps) as gaps_7,
+        arrayFilter(gap -> gap.2 - gap.1 >= 30, gaps) as gaps_30
+    from moments
+    group by account_id
+
+),
+
+stepped as (
+
+    select
+        arrayJoin(arrayConcat(
+            arrayMap(day -> (day, 'active_1', 1), approval_days),
+            arrayMap(gap -> (gap.1 + 7, 'active_7', -1), gaps_7),
+            arrayMap(gap -> (gap.2, 'active_7', 1), gaps_7),
+            arrayMap(gap -> (gap.1 + 30, 'active_30', -1), gaps_30),
+            arrayMap(gap -> (gap.2, 'active_30', 1), gaps_30),
+            arrayMap(gap -> (gap.1 + 30, 'dormant', 1), gaps_30),
+            arrayMap(gap -> (gap.2, 'dormant', -1), gaps_30),
+            arrayMap(gap -> (gap.2, 'resurrected', 1), gaps_30),
+            if(
+                has_approval,
+                [
+                    (first_day, 'active_7', 1),
+                    (last_day + 7, 'active_7', -1),
+                    (first_day, 'active_30', 1),
+                    (last_day + 30, 'active_30', -1),
+                    (last_day + 30, 'dormant', 1)
+                ],
+                []
+            ),
+            if(has_signup, [(signup_day, 'new', 1)], []),
+            if(has_signup and not has_approval, [(signup_day + 30, 'dormant', 1)], []),
+            if(
+                has_signup and has_approval and first_day - signup_day >= 30,
+                [(signup_day + 30, 'dormant', 1), (first_day, 'dormant', -1)],
+                []
+            ),
+            if(
+                has_signup and has_approval and first_day - signup_day <= 7,
+                [(first_day, 'activated', 1)],
+                []
+            )
+        )) as step,
+        tupleElement(step, 1) as step_date,
+        tupleElement(step, 2) as kind,
+        toInt64(tupleElement(step, 3)) as change
+    from per_account
+
+),
+
+first_activity as (
+
+    select minOrNull(activity_date) as first_date
+    from {{ ref('fct_account_activity_by_day') }}
+
+),
+
+days as (
+
+    select
+        step_date as kpi_date,
+        kind,
+        change
+    from stepped
+    union all
+    select
+        calendar_date as kpi_date,
+        '' as kind,
+        0 as change
+    from {{ ref('dim_dates') }}
+    where
+        calendar_date >= (select first_activity.first_date from first_activity)
+        and calendar_date <= toDate({{ now_utc() }})
+
+),
+
+daily as (
+
+    select
+        kpi_date,
+        countIf(kind = '') > 0 as is_shown,
+        sumIf(change, kind = 'active_1') as count_active_1d,
+        sumIf(change, kind = 'active_7') as change_active_7d,
+        sumIf(change, kind = 'active_30') as change_active_30d,
+        sumIf(change, kind = 'dormant') as change_dormant,
+        sumIf(change, kind = 'new') as count_new,
+        sumIf(change, kind = 'activated') as count_activated,
+        sumIf(change, kind = 'resurrected') as count_resurrected
+    from days
+    group by kpi_date
+
+),
+
+totals as (
+
+    select
+        *,
+        sum(change_active_7d) over days_so_far as count_active_7d,
+        sum(change_active_30d) over days_so_far as count_active_30d,
+        sum(change_dormant) over days_so_far as count_dormant
+    from daily
+    window days_so_far as (order by kpi_date rows between unbounded preceding and current row)
+
+)
+
+select
+    kpi_date,
+    count_active_1d,
+    count_active_7d,
+    count_active_30d,
+    {{ ratio('count_active_1d', 'count_active_30d') }} as stickiness,
+    count_new,
+    count_activated,
+    count_dormant,
+    count_resurrected
+from totals
+where is_shown

@@ -1,0 +1,183 @@
+with observed as (
+
+    select
+        -- the first week that payments cover from Monday on, and the first that is not over
+        toMonday(minOrNull(activity_date) + 6) as first_week,
+        toMonday({{ now_utc() }}) as open_week
+    from {{ ref('fct_account_activity_by_day') }}
+
+),
+
+cohorts as (
+
+    select
+        account_id,
+        toMonday(signup_at) as cohort_week
+    from {{ ref('dim_accounts') }}
+    where toMonday(signup_at) < (select observed.open_week from observed)
+
+),
+
+sizes as (
+
+    select
+        cohort_week,
+        toInt64(count()) as cohort_size
+    from cohorts
+    group by cohort_week
+
+),
+
+weeks as (
+
+    select calendar_date as activity_week
+    from {{ ref('dim_dates') }}
+    where
+        day_of_week = 1
+        and calendar_date >= (select observed.first_week from observed)
+        and calendar_date < (select observed.open_week from observed)
+
+),
+
+account_weeks as (
+
+    select
+        account_id,
+        toMonday(activity_date) as activity_week,
+        currency_code,
+        sum(count_payments) as count_successful,
+        sum(total_amount) as successful_amount
+    from {{ ref('fct_account_activity_by_day') }}
+    where
+        status = 'success'
+        and activity_date >= (select observed.first_week from observed)
+        and activity_date < (select observed.open_week from observed)
+    group by account_id, activity_week, currency_code
+
+),
+
+cohort_activity as (
+
+    select
+        cohorts.cohort_week as cohort_week,
+        account_weeks.activity_week as activity_week,
+        account_weeks.currency_code as currency_code,
+        account_weeks.account_id as account_id,
+        account_weeks.count_successful as count_successful,
+        account_weeks.successful_amount as successful_amount
+    from account_weeks
+    inner join cohorts on account_weeks.account_id = cohorts.account_id
+
+),
+
+active_accounts as (
+
+    select
+        cohort_week,
+        activity_week,
+        account_id
+    from cohort_activity
+    group by cohort_week, activity_week, account_id
+    having sum(count_successful) > 0
+
+),
+
+retained as (
+
+    select
+        cohort_week,
+        activity_week,
+        toInt64(count()) as count_retained
+    from active_accounts
+    group by cohort_week, activity_week
+
+),
+
+volumes as (
+
+    select
+        cohort_week,
+        activity_week,
+        currency_code,
+        sum(successful_amount) as volume
+    from cohort_activity
+    group by cohort_week, activity_week, currency_code
+
+),
+
+valued as (
+
+    select
+        volumes.cohort_week as cohort_week,
+        volumes.activity_week as activity_week,
+        {{ to_eur('volumes.volume', 'currencies.latest_rate_to_eur') }} as volume_eur
+    from volumes
+    left join {{ ref('dim_currencies') }} as currencies
+        on volumes.currency_code = currencies.currency_code
+
+),
+
+volume as (
+
+    select
+        cohort_week,
+        activity_week,
+        {{ sum_or_null('volume_eur') }} as volume_constant_eur,
+        1 as is_found
+    from valued
+    group by cohort_week, activity_week
+
+),
+
+cells as (
+
+    select
+        sizes.cohort_week as cohort_week,
+        weeks.activity_week as activity_week,
+        sizes.cohort_size as cohort_size
+    from sizes
+    cross join weeks
+    where weeks.activity_week >= sizes.cohort_week
+
+),
+
+filled as (
+
+    select
+        cells.cohort_week as cohort_week,
+        toUInt16(dateDiff('day', cells.cohort_week, cells.activity_week) / 7) as week_number,
+        cells.cohort_size as cohort_size,
+        ifNull(retained.count_retained, 0) as count_retained,
+        if(
+            volume.is_found = 1, volume.volume_constant_eur, cast(0 as Nullable(Decimal(38, 8)))
+        ) as volume_constant_eur
+    from cells
+    left join retained
+        on
+            cells.cohort_week = retained.cohort_week
+            and cells.activity_week = retained.activity_week
+    left join volume
+        on
+            cells.cohort_week = volume.cohort_week
+            and cells.activity_week = volume.activity_week
+
+),
+
+based as (
+
+    select
+        *,
+        anyIf(tuple(volume_constant_eur), week_number = 0) over (partition by cohort_week) as base
+    from filled
+
+)
+
+select
+    cohort_week,
+    week_number,
+    cohort_size,
+    count_retained,
+    {{ ratio('count_retained', 'cohort_size') }} as retention_rate,
+    volume_constant_eur,
+    {{ ratio('volume_constant_eur', 'tupleElement(base, 1)') }} as volume_retention
+from based
