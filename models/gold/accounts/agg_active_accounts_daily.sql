@@ -4,9 +4,8 @@
 with approvals as (
 
     select
-        account_id,
-        activity_date as moment,
-        1 as is_approval
+        activity_date,
+        account_id
     from {{ ref('fct_account_activity_by_day') }}
     where status = 'success'
     group by activity_date, account_id
@@ -14,37 +13,40 @@ with approvals as (
 
 ),
 
-moments as (
+approved as (
 
     select
         account_id,
-        moment,
-        is_approval
+        arraySort(groupArray(activity_date)) as approval_days
     from approvals
-    union all
+    group by account_id
+
+),
+
+signed_up as (
+
     select
-        account_id,
-        toDate(signup_at) as moment,
-        0 as is_approval
-    from {{ ref('dim_accounts') }}
+        approved.approval_days as approval_days,
+        accounts.signup_at as signup_at
+    from approved
+    full outer join {{ ref('dim_accounts') }} as accounts
+        on approved.account_id = accounts.account_id
 
 ),
 
 per_account as (
 
     select
-        account_id,
-        arraySort(groupArrayIf(moment, is_approval = 1)) as approval_days,
-        minIf(moment, is_approval = 0) as signup_day,
-        countIf(is_approval = 0) > 0 as has_signup,
+        approval_days,
+        toDate(ifNull(signup_at, toDateTime64(0, 6, 'UTC'))) as signup_day,
+        isNotNull(signup_at) as has_signup,
         notEmpty(approval_days) as has_approval,
         arrayElement(approval_days, 1) as first_day,
         arrayElement(approval_days, -1) as last_day,
         arrayZip(arrayPopBack(approval_days), arrayPopFront(approval_days)) as gaps,
         arrayFilter(gap -> gap.2 - gap.1 >= 7, gaps) as gaps_7,
         arrayFilter(gap -> gap.2 - gap.1 >= 30, gaps) as gaps_30
-    from moments
-    group by account_id
+    from signed_up
 
 ),
 
@@ -93,8 +95,8 @@ stepped as (
 
 first_activity as (
 
-    select minOrNull(activity_date) as first_date
-    from {{ ref('fct_account_activity_by_day') }}
+    select minOrNull(payment_date) as first_date
+    from {{ ref('fct_payments_by_day') }}
 
 ),
 

@@ -2,9 +2,9 @@ with observed as (
 
     select
         -- the first week that payments cover from Monday on, and the first that is not over
-        toMonday(minOrNull(activity_date) + 6) as first_week,
+        toMonday(minOrNull(payment_date) + 6) as first_week,
         toMonday({{ now_utc() }}) as open_week
-    from {{ ref('fct_account_activity_by_day') }}
+    from {{ ref('fct_payments_by_day') }}
 
 ),
 
@@ -56,75 +56,42 @@ account_weeks as (
 
 ),
 
-cohort_activity as (
+valued as (
 
     select
-        cohorts.cohort_week as cohort_week,
-        account_weeks.activity_week as activity_week,
-        account_weeks.currency_code as currency_code,
         account_weeks.account_id as account_id,
+        account_weeks.activity_week as activity_week,
         account_weeks.count_successful as count_successful,
-        account_weeks.successful_amount as successful_amount
+        {{ to_eur('account_weeks.successful_amount', 'currencies.latest_rate_to_eur') }}
+            as volume_eur
     from account_weeks
-    inner join cohorts on account_weeks.account_id = cohorts.account_id
+    left join {{ ref('dim_currencies') }} as currencies
+        on account_weeks.currency_code = currencies.currency_code
 
 ),
 
 active_accounts as (
 
     select
-        cohort_week,
+        account_id,
         activity_week,
-        account_id
-    from cohort_activity
-    group by cohort_week, activity_week, account_id
-    having sum(count_successful) > 0
+        sum(count_successful) as count_successful,
+        {{ sum_or_null('volume_eur') }} as account_volume_eur
+    from valued
+    group by account_id, activity_week
 
 ),
 
 retained as (
 
     select
-        cohort_week,
-        activity_week,
-        toInt64(count()) as count_retained
-    from active_accounts
-    group by cohort_week, activity_week
-
-),
-
-volumes as (
-
-    select
-        cohort_week,
-        activity_week,
-        currency_code,
-        sum(successful_amount) as volume
-    from cohort_activity
-    group by cohort_week, activity_week, currency_code
-
-),
-
-valued as (
-
-    select
-        volumes.cohort_week as cohort_week,
-        volumes.activity_week as activity_week,
-        {{ to_eur('volumes.volume', 'currencies.latest_rate_to_eur') }} as volume_eur
-    from volumes
-    left join {{ ref('dim_currencies') }} as currencies
-        on volumes.currency_code = currencies.currency_code
-
-),
-
-volume as (
-
-    select
-        cohort_week,
-        activity_week,
-        {{ sum_or_null('volume_eur') }} as volume_constant_eur,
+        cohorts.cohort_week as cohort_week,
+        active_accounts.activity_week as activity_week,
+        toInt64(countIf(active_accounts.count_successful > 0)) as count_retained,
+        {{ sum_or_null('active_accounts.account_volume_eur') }} as volume_constant_eur,
         1 as is_found
-    from valued
+    from active_accounts
+    inner join cohorts on active_accounts.account_id = cohorts.account_id
     group by cohort_week, activity_week
 
 ),
@@ -149,17 +116,13 @@ filled as (
         cells.cohort_size as cohort_size,
         ifNull(retained.count_retained, 0) as count_retained,
         if(
-            volume.is_found = 1, volume.volume_constant_eur, cast(0 as Nullable(Decimal(38, 8)))
+            retained.is_found = 1, retained.volume_constant_eur, cast(0 as Nullable(Decimal(38, 8)))
         ) as volume_constant_eur
     from cells
     left join retained
         on
             cells.cohort_week = retained.cohort_week
             and cells.activity_week = retained.activity_week
-    left join volume
-        on
-            cells.cohort_week = volume.cohort_week
-            and cells.activity_week = volume.activity_week
 
 ),
 
