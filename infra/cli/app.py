@@ -163,6 +163,14 @@ def gen(context: typer.Context) -> None:
     get_command(generator).main(context.args, prog_name="finhouse gen", standalone_mode=False)
 
 
+@app.command()
+def docs() -> None:
+    """Build the offline documentation site; exit code 1 if its health is below 95."""
+    from infra.cli import docs as command
+
+    raise typer.Exit(command.run())
+
+
 @app.command(context_settings=PASS_THROUGH, add_help_option=False)
 def test(context: typer.Context) -> None:
     """Run the tests; arguments go to pytest."""

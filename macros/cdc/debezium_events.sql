@@ -9,6 +9,8 @@
     Args: table: name in source_fields(); queue: relation of the Kafka engine table
 -#}
 {% macro debezium_events(table, queue) -%}
+{#- The queue is this model's own object; naming the source draws the line from topic to log. -#}
+{%- do source('kafka', table) -%}
 {%- set contract = source_fields(table) -%}
 {%- set key_fields = {} -%}
 {%- for field in contract.key %}{% do key_fields.update({field: contract.fields[field]}) %}{% endfor -%}

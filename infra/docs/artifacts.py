@@ -1,0 +1,146 @@
+"""dbt's manifest and catalog as the documentation tools can read them.
+
+Three things are added or rewritten, in copies that only the tools see:
+
+- The catalog gets the columns of the contracts where the server had none to tell, so the site can be
+  built without a running stack.
+- SQL that column lineage cannot follow is replaced by SQL with the same sources: the watermark reads
+  the very table it belongs to, and the ARRAY JOIN of the signed changes hides a column in a tuple.
+- What the project states in its own way is stated in the tools' way: a column that bears the name of
+  a dimension's key refers to that dimension, and an enforced contract tests each of its columns.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Json = dict[str, Any]
+
+# next_offset(), whatever the table.
+_WATERMARK = re.compile(
+    r"\(select if\(count\(\) = 0, toUInt64\(0\), max\(_offset\) \+ 1\) from [^()]+\)"
+)
+# signed_changes(): tupleElement(change, 1) is the sign, (change, 2) the row before or after.
+_SIGNED = (
+    (re.compile(r"array join \[\(-1, before\), \(1, after\)\] as change\s"), ""),
+    (re.compile(r"tupleElement\(change, 1\)"), "_op"),
+    (re.compile(r"tupleElement\(change, 2\)"), "concat(before, after)"),
+)
+_STORED = ("model", "seed", "snapshot")
+
+
+def complete(catalog: Json, manifest: Json) -> int:
+    """Fill a catalog with the contracts of nodes it lacks; returns how many it had lacked."""
+    lacking = [
+        (found, node)
+        for found, nodes in (
+            (catalog["nodes"], manifest["nodes"]),
+            (catalog["sources"], manifest["sources"]),
+        )
+        for key, node in nodes.items()
+        if key not in found and node["resource_type"] in (*_STORED, "source")
+    ]
+    for found, node in lacking:
+        found[node["unique_id"]] = {
+            "unique_id": node["unique_id"],
+            "metadata": {
+                "type": node.get("config", {}).get("materialized") or "table",
+                "schema": node["schema"],
+                "name": node.get("alias") or node["identifier"],
+                "database": node["database"],
+                "comment": node["description"],
+                "owner": None,
+            },
+            "columns": {
+                name: {
+                    "name": name,
+                    "type": column["data_type"] or "",
+                    "index": index,
+                    "comment": column["description"],
+                }
+                for index, (name, column) in enumerate(node["columns"].items(), 1)
+            },
+            "stats": {},
+        }
+    for key, source in manifest["sources"].items():
+        # A Kafka table's own columns are not all: the position of a message is in virtual ones.
+        for name, column in source["columns"].items():
+            columns = catalog["sources"][key]["columns"]
+            columns.setdefault(
+                name,
+                {"name": name, "type": column["data_type"], "index": len(columns) + 1},
+            )
+    return len(lacking)
+
+
+def explain(manifest: Json) -> None:
+    """Rewrite a manifest for column lineage, ER picture and health."""
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    for model in models:
+        if model.get("compiled_code"):
+            model["compiled_code"] = followable(model["compiled_code"])
+    _relate(manifest, models)
+    for model in models:
+        if model["contract"]["enforced"]:
+            for column in model["columns"].values():
+                test = _contract_test(model, column)
+                manifest["nodes"][test["unique_id"]] = test
+
+
+def followable(sql: str) -> str:
+    """A query with the same lineage, without what the lineage parser cannot follow."""
+    sql = _WATERMARK.sub("0", sql)
+    for pattern, replacement in _SIGNED:
+        sql = pattern.sub(replacement, sql)
+    return sql
+
+
+def _relate(manifest: Json, models: list[Json]) -> None:
+    """Columns that bear the name of a dimension's one-column key refer to it: names are shared."""
+    dimensions = {}
+    for test in manifest["nodes"].values():
+        metadata = test.get("test_metadata")
+        if metadata and metadata["name"] == "unique_key":
+            columns = metadata["kwargs"]["columns"]
+            model = manifest["nodes"][test["attached_node"]]["name"]
+            if model.startswith("dim_") and len(columns) == 1:
+                dimensions[columns[0]] = model
+    for model in models:
+        for name, dimension in dimensions.items():
+            if (
+                model["schema"] == "gold"
+                and model["name"] != dimension
+                and name in model["columns"]
+            ):
+                model["columns"][name]["meta"]["docglow"] = {
+                    "relationships": [{"to": dimension, "field": name, "kind": "one_to_many"}]
+                }
+
+
+def _contract_test(model: Json, column: Json) -> Json:
+    """The contract of a column, as a node of the kind the tools know tests by."""
+    name = f"contract_{model['name']}_{column['name']}"
+    return {
+        "unique_id": f"test.{model['package_name']}.{name}",
+        "name": name,
+        "resource_type": "test",
+        "package_name": model["package_name"],
+        "path": model["path"],
+        "original_file_path": model["original_file_path"],
+        "schema": model["schema"],
+        "database": model["database"],
+        "relation_name": None,
+        "description": f"The type is {column['data_type']}, enforced by the contract.",
+        "config": {"enabled": True, "materialized": "test", "severity": "ERROR"},
+        "depends_on": {"nodes": [model["unique_id"]], "macros": []},
+        "refs": [{"name": model["name"], "package": None, "version": None}],
+        "sources": [],
+        "columns": {},
+        "tags": [],
+        "meta": {},
+        "raw_code": "",
+        "column_name": column["name"],
+        "attached_node": model["unique_id"],
+        "test_metadata": {"name": "contract", "kwargs": {"type": column["data_type"]}},
+    }
