@@ -14,8 +14,8 @@ def run() -> int:
     built = site.build(load_settings(), console.ok)
     if not built.is_live:
         console.note(
-            "ClickHouse does not answer: types are those of the contracts, freshness is left out; "
-            "./finhouse up adds what the server says"
+            "ClickHouse does not answer: types are those of the contracts; "
+            "after ./finhouse up they are what the server says"
         )
     console.out.print(f"\n  {built.folder / 'index.html'}   {built.bytes / 1e6:.1f} MB, offline")
     if built.health < LEAST_HEALTH:

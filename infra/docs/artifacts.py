@@ -2,12 +2,12 @@
 
 Three things are added or rewritten, in copies that only the tools see:
 
-- The catalog gets the columns of the contracts where the server had none to tell, so the site can be
-  built without a running stack.
-- SQL that column lineage cannot follow is replaced by SQL with the same sources: the watermark reads
-  the very table it belongs to, and the ARRAY JOIN of the signed changes hides a column in a tuple.
-- What the project states in its own way is stated in the tools' way: a column that bears the name of
-  a dimension's key refers to that dimension, and an enforced contract tests each of its columns.
+- Tables that no server was asked about get the columns of their contracts: the site can be built
+  without a running stack.
+- SQL that column lineage cannot follow is replaced by SQL with the same sources: a watermark reads
+  the very table it belongs to, the ARRAY JOIN of the signed changes hides a column in a tuple.
+- What the project says in its own way is said in the tools' way: a column that bears the name of a
+  dimension's key refers to that dimension, an enforced contract tests each of its columns.
 """
 
 from __future__ import annotations

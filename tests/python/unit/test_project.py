@@ -51,6 +51,20 @@ def test_every_description_ends_with_its_grain(nodes: dict[str, Any]) -> None:
     assert without == []
 
 
+def test_bronze_logs_have_the_columns_their_contract_says(nodes: dict[str, Any]) -> None:
+    """All logs have the one shape of kafka_log_ddl(), which reads no contract."""
+    ddl = (ROOT / "macros" / "materializations" / "kafka_log_ddl.sql").read_text(encoding="utf-8")
+    made = dict(re.findall(r"^        (\w+) (\w+(?:\(.*?\))?)(?: codec\(.*\))?,$", ddl, re.M))
+    assert len(made) == 16
+    logs = {
+        name: {column["name"]: column["data_type"] for column in node["columns"].values()}
+        for name, node in models(nodes).items()
+        if node["config"]["materialized"] == "kafka_log"
+    }
+    assert len(logs) >= 8
+    assert {name: columns for name, columns in logs.items() if columns != made} == {}
+
+
 def test_incremental_tables_follow_the_batch_rule(nodes: dict[str, Any]) -> None:
     """Never partitioned (an INSERT would be several parts); the watermark survives merges."""
     incremental = {
