@@ -87,6 +87,16 @@ def test_incremental_tables_follow_the_batch_rule(nodes: dict[str, Any]) -> None
     } == {"view", "kafka_log"}
 
 
+def test_proofs_named_in_the_design_exist() -> None:
+    named = set(
+        re.findall(r"`(test_\w+)`", (ROOT / "docs" / "incremental.md").read_text(encoding="utf-8"))
+    )
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "models").rglob("*.yml")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    assert len(named) > 10
+    assert {name for name in named if not re.search(rf"(def|name:) {name}\b", text)} == set()
+
+
 def test_final_follows_no_ref() -> None:
     """FINAL on a view is silently ignored and on a CTE an error."""
     files = [*(ROOT / "models").rglob("*.sql"), *(ROOT / "macros").rglob("*.sql")]
