@@ -106,10 +106,11 @@ def test_two_builds_and_the_loop_at_once_count_nothing_twice(world: World) -> No
     assert world.differences() == []
 
 
-def test_docs_generate(world: World) -> None:
-    finhouse("dbt", "docs", "generate", timeout=240)
-    catalog = json.loads((ROOT / "target" / "catalog.json").read_text())
-    assert "model.finhouse.agg_kpis_daily" in catalog["nodes"]
+def test_docs_show_the_servers_types_and_sources_are_fresh(world: World) -> None:
+    output = finhouse("docs", timeout=240)
+    assert "types from ClickHouse" in output
+    assert "offline" in output
+    finhouse("dbt", "source", "freshness")
 
 
 def test_capture_reads_the_tables_and_nothing_of_the_generator(world: World) -> None:
