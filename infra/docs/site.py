@@ -64,8 +64,10 @@ def build(settings: Settings, report: Report, folder: Path = SITE) -> Site:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="docs-") as name:
         work, pages = Path(name), Path(name) / "site"
         manifest, catalog = _dbt_docs(settings, work, pages / "dbt", is_live=is_live)
-        from_contracts = artifacts.complete(catalog, manifest)
-        types = "the contracts" if from_contracts else "ClickHouse"
+        unknown = artifacts.complete(catalog, manifest)
+        types = "ClickHouse" if is_live else "the contracts"
+        if is_live and unknown:
+            types += f", {unknown} tables it has not yet from the contracts"
         done("dbt docs", f"types from {types}")
 
         artifacts.explain(manifest)
