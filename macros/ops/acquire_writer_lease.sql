@@ -1,6 +1,6 @@
 {#-
-    Purpose: on-run-start. One writer at a time: waits up to a minute for the lease, then refuses and
-    names the holder.
+    Purpose: on-run-start. One writer at a time: waits for the lease, up to `lease_wait_seconds`, then
+    refuses and names the holder.
     Why: exactness does not depend on it (each INSERT is a compare-and-set on its watermark), but two
     writers would do the same work twice, and a rebuild should not race with the loop.
 -#}
@@ -9,7 +9,7 @@
         {% do create_ops_tables() %}
         {% set owner = writer_lease_owner() %}
         {% set lease = namespace(is_ours=false, holder='') %}
-        {% for attempt in range(300) if not lease.is_ours %}
+        {% for attempt in range(var('lease_wait_seconds') * 5) if not lease.is_ours %}
             {% set current = run_query(writer_lease_query()).rows[0] %}
             {% if current[1] in ['', owner] %}
                 {% do run_query(writer_lease_change(current[0], owner, 60)) %}

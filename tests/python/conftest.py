@@ -14,7 +14,7 @@ from infra.settings import DEFAULT_PORTS, PREFIX, ROOT, Settings, load_settings
 from tests.python.stack.world import World, finhouse
 
 # Tests of stack behaviour that disturb it come last, the ones that read its state first.
-_ORDER = ("unit", "dashboard", "stack/test_", "browser", "stack/test_faults")
+_ORDER = ("unit", "property", "dashboard", "stack/test_", "browser", "stack/test_faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,205 @@
+"""The batch rule, read from ClickHouse: one batch is one INSERT is one part, whatever it holds.
+
+And what follows from it: rebuilding, building again and building from another source of truth all
+give the same tables, checksum by checksum.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from infra.settings import ROOT
+from tests.python.property.histories import History
+from tests.python.property.warehouse import Warehouse
+
+# What a cap of so many events per batch has to split.
+SMALL = 50
+# max_batch_events of dbt_project.yml.
+FULL = 100_000
+PARTS = """
+    select database || '.' || table as relation, query_id, count(), sum(rows)
+    from system.part_log
+    where event_type = 'NewPart' and database in ('silver', 'gold') and query_id != ''
+    group by relation, query_id
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(warehouse: Warehouse, seed: int) -> Warehouse:
+    """A warehouse with some histories of these tests' own, all applied."""
+    for number in range(20_000, 20_030):
+        history = History(warehouse.source, seed, number)
+        for _ in range(history.steps):
+            history.step()
+    warehouse.settle()
+    return warehouse
+
+
+def parts(warehouse: Warehouse) -> dict[tuple[str, str], tuple[int, int]]:
+    """(relation, query id) -> parts and rows that the query wrote."""
+    warehouse.client.command("system flush logs")
+    return {(row[0], row[1]): (row[2], row[3]) for row in warehouse.ask(PARTS)}
+
+
+def new_parts(
+    warehouse: Warehouse, before: dict[tuple[str, str], tuple[int, int]]
+) -> dict[str, list[tuple[int, int]]]:
+    """By relation: parts and rows of each INSERT since `before`."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for (relation, query), counts in parts(warehouse).items():
+        if (relation, query) not in before:
+            found.setdefault(relation, []).append(counts)
+    return found
+
+
+def test_each_insert_wrote_one_part(loaded: Warehouse) -> None:
+    """Every INSERT into an incremental model since the server last started, rebuilds too."""
+    loaded.run("--full-refresh", "--select", "config.materialized:offset_append")
+    found = parts(loaded)
+    incremental = set(loaded.incremental())
+    assert {key[0].removesuffix("__rebuild") for key in found} >= incremental
+    wrong = {
+        key: counts
+        for key, counts in found.items()
+        if key[0].removesuffix("__rebuild") in incremental and counts[0] != 1
+    }
+    assert wrong == {}
+
+
+def test_no_incremental_table_is_partitioned_and_watermarks_survive_merges(
+    loaded: Warehouse,
+) -> None:
+    """As the server has it: an unpartitioned table, and a watermark that keeps its maximum."""
+    engines = {
+        row[0]: row[1:]
+        for row in loaded.ask(
+            "select database || '.' || name, engine, partition_key from system.tables"
+            " where database in ('silver', 'gold')"
+        )
+    }
+    types = {
+        row[0]: row[1]
+        for row in loaded.ask(
+            "select database || '.' || table, type from system.columns where name = '_offset'"
+        )
+    }
+    for relation in loaded.incremental():
+        engine, partition_key = engines[relation]
+        assert partition_key == "", relation
+        if engine in ("MergeTree", "ReplacingMergeTree"):
+            assert types[relation] == "UInt64", relation
+        else:
+            assert engine == "AggregatingMergeTree", relation
+            assert types[relation] == "SimpleAggregateFunction(max, UInt64)", relation
+        position = f"select max(_offset) from {relation}"
+        before = loaded.one(position)
+        loaded.client.command(f"optimize table {relation} final")
+        assert loaded.one(position) == before, relation
+
+
+def test_a_batch_over_the_cap_is_split(loaded: Warehouse, seed: int) -> None:
+    for number in range(20_100, 20_120):
+        history = History(loaded.source, seed, number)
+        for _ in range(history.steps):
+            history.step()
+    waiting = len(loaded.source.topics["transactions"]) - loaded.delivered["transactions"]
+    assert waiting > 3 * SMALL
+    loaded.deliver_all()
+    before = parts(loaded)
+    loaded.run("--select", "tag:live", "--vars", f"{{max_batch_events: {SMALL}}}")
+    written = new_parts(loaded, before)
+    for relation in ("silver.transactions_deltas", "gold.fct_payments_by_minute"):
+        assert len(written[relation]) > 3, relation
+        assert all(count == 1 for count, _ in written[relation]), relation
+        # An event is two rows at most; a batch of deltas may end with the second one.
+        assert all(rows <= 2 * SMALL for _, rows in written[relation]), relation
+    loaded.settle()
+
+
+def test_a_batch_of_full_size_is_one_part(loaded: Warehouse) -> None:
+    """At the project's own cap, too. The payments are deleted again: later tests stay fast."""
+    template = next(iter(loaded.source.tables["transactions"].values()))
+    loaded.source.begin()
+    rows = [{**template, "transaction_id": UUID(int=number)} for number in range(FULL // 2 + 1_000)]
+    for row in rows:
+        loaded.source.insert("transactions", row)
+    for row in rows:
+        loaded.source.delete("transactions", (row["transaction_id"],))
+    loaded.deliver_all()
+    before = parts(loaded)
+    loaded.settle()
+    for relation, written in new_parts(loaded, before).items():
+        assert all(count == 1 for count, _ in written), relation
+        if relation in ("silver.transactions_state", "silver.transactions_deltas"):
+            assert sorted(rows for _, rows in written) == [2_000, FULL], relation
+
+
+def test_full_refresh_gives_the_same(loaded: Warehouse) -> None:
+    before = loaded.contents()
+    assert all(before.values()), [name for name, rows in before.items() if not rows]
+    loaded.run("--full-refresh")
+    after = loaded.contents()
+    assert [name for name in before if before[name] != after[name]] == []
+
+
+def test_building_twice_changes_nothing(loaded: Warehouse) -> None:
+    before = (loaded.contents(), parts(loaded), _raw_counts(loaded))
+    for _ in range(2):
+        loaded.run_tier("build")
+    # A seed is written anew each time; nothing else is.
+    new = new_parts(loaded, before[1])
+    assert set(new) <= {"gold.currencies"}
+    assert (loaded.contents(), _raw_counts(loaded)) == (before[0], before[2])
+
+
+def _raw_counts(warehouse: Warehouse) -> dict[str, int]:
+    """Stored rows, before any merge resolves them."""
+    return {
+        relation: warehouse.one(f"select count() from {relation}")
+        for relation in (*warehouse.incremental(), "bronze.transactions", "gold.currencies")
+    }
+
+
+def test_gold_from_deltas_is_gold_from_state(loaded: Warehouse) -> None:
+    """Each fact's own SQL over the current rows, instead of over all changes, gives the fact."""
+    facts = {
+        relation: node
+        for relation, node in loaded.models(materialized="offset_append").items()
+        if any(parent.endswith("_deltas") for parent in node["depends_on"]["nodes"])
+    }
+    assert len(facts) >= 3
+    loaded.client.command("create database if not exists from_state")
+    names = [node["name"] for node in facts.values()]
+    loaded.project.run("compile", "--select", *names, "--vars", "{max_batch_events: 0}")
+    for relation, node in facts.items():
+        path = ROOT / "target" / "compiled" / "finhouse" / node["original_file_path"]
+        query = path.read_text(encoding="utf-8")
+        for parent in node["depends_on"]["nodes"]:
+            if parent.endswith("_deltas"):
+                deltas = loaded.nodes[parent]["alias"]
+                state = deltas.removesuffix("_deltas") + "_state"
+                _deltas_from_state(loaded, deltas, state)
+                query = query.replace(f"`silver`.`{deltas}`", f"from_state.{deltas}")
+        empty = f"from_state.{node['alias']}"
+        loaded.client.command(f"create or replace table {empty} as {relation}")
+        query = query.replace(f"`gold`.`{node['alias']}`", empty)
+        assert "from_state" in query
+        columns = [name for name in node["columns"] if not name.startswith("_")]
+        expected = loaded.rows(relation, columns)
+        loaded.client.command(f"insert into {empty} ({', '.join(node['columns'])}) {query}")
+        assert loaded.rows(relation, columns, stored_in=empty) == expected, relation
+    loaded.client.command("drop database from_state sync")
+
+
+def _deltas_from_state(warehouse: Warehouse, deltas: str, state: str) -> None:
+    """A deltas table that says: each row that exists now was inserted, once."""
+    told = {"sign": "toInt8(1)", "_op": "'r'", "_applied_at": "now64(3)"}
+    columns = warehouse.models()[f"silver.{deltas}"]["columns"]
+    values = ", ".join(told.get(name, name) for name in columns)
+    warehouse.client.command(f"create or replace table from_state.{deltas} as silver.{deltas}")
+    warehouse.client.command(
+        f"insert into from_state.{deltas} ({', '.join(columns)})"
+        f" select {values} from silver.{state} final where _is_deleted = 0"
+    )

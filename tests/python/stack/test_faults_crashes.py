@@ -1,0 +1,68 @@
+"""ClickHouse and the transform loop are killed at random moments, again and again, under load.
+
+FINHOUSE_CRASHES sets how often (the default is CI's budget), FINHOUSE_PROPERTY_SEED replays the
+moments as far as moments can be replayed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from random import Random
+
+import pytest
+
+from infra.embedded.supervisor import Supervisor
+from ingestion.generator import load_history
+from ingestion.generator.control import configure, status
+from tests.python.stack.world import World, eventually
+
+pytestmark = pytest.mark.stack
+
+CRASHES = int(os.environ.get("FINHOUSE_CRASHES") or 10)
+VICTIMS = (("clickhouse",), ("transform",), ("clickhouse", "transform"))
+
+
+def test_every_digit_is_right_after_many_crashes(world: World) -> None:
+    seed = int(os.environ.get("FINHOUSE_PROPERTY_SEED") or secrets.randbelow(2**31))
+    print(f"replay: FINHOUSE_PROPERTY_SEED={seed}")
+    rng = Random(seed)
+    supervisor = Supervisor(world.settings)
+
+    def kill(name: str) -> None:
+        """Kill a component; returns once it is started again."""
+
+        def pid() -> int:
+            return int(supervisor.processes()[name]["pid"])
+
+        victim = eventually(pid)
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: pid() not in (0, victim))
+
+    load_history(world.settings, progress=lambda done, total: None)
+    configure(
+        world.settings, {"rate": 24_000, "interval_seconds": 24.0, "updates": 0.2, "deletes": 0.05}
+    )
+    supervisor.start("generator")
+    try:
+        eventually(lambda: status(world.settings).new_transactions > 1000, 60)
+        for _ in range(CRASHES):
+            # From at once, while the last victim still starts, to the middle of some cycle.
+            time.sleep(rng.uniform(0, 8))
+            for name in rng.choice(VICTIMS):
+                kill(name)
+    finally:
+        supervisor.stop(["generator"])
+    eventually(lambda: _compared(world), 120)
+
+
+def _compared(world: World) -> bool:
+    """Whether everything could be compared; fails if a digit differs."""
+    try:
+        differences = world.differences()
+    except OSError:
+        return False
+    assert differences == []
+    return True
