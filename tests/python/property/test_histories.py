@@ -14,6 +14,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tests.python.property.histories import History
 from tests.python.property.oracles import EXEMPT, ORACLES
@@ -36,7 +37,7 @@ def test_every_gold_model_has_an_oracle(warehouse: Warehouse) -> None:
 def test_random_histories(warehouse: Warehouse, seed: int) -> None:
     try:
         play(warehouse, seed, HISTORIES)
-    except AssertionError as error:
+    except (AssertionError, ClickHouseError) as error:
         pytest.fail(
             f"{error}\nreplay: FINHOUSE_PROPERTY_SEED={seed}"
             f" FINHOUSE_PROPERTY_HISTORIES={HISTORIES}"
@@ -64,7 +65,7 @@ def play(warehouse: Warehouse, seed: int, count: int) -> None:
         name = player.cycle()
         try:
             warehouse.check()
-        except AssertionError as error:
+        except (AssertionError, ClickHouseError) as error:
             raise AssertionError(f"cycle {cycle} of {cycles} ({name}): {error}") from None
     warehouse.settle()
 
