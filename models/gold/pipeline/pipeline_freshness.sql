@@ -6,6 +6,7 @@ with in_bronze as (
         _published_at,
         _ingested_at
     from {{ ref('bronze_heartbeat') }}
+    where _error = ''
     order by _offset desc
     limit 1
 
