@@ -1,8 +1,9 @@
 {#-
     Purpose: the text of a Debezium field as its ClickHouse type, NULL if it does not fit exactly.
     Why not toDecimal64OrZero, toDateTime or a plain cast: OrZero turns garbage into 0.00,
-    toDecimal64 drops digits beyond its scale without a word, DateTime64 wraps years outside
-    1900-2299, Date years outside 1970-2149. Here anything that would change is NULL, and bronze quarantines the message.
+    toDecimal64 drops digits beyond its scale without a word, Date wraps years outside 1970-2149, and
+    the minute and day of a moment outside 1970-2105 are others (DateTime64 alone would reach from
+    1900 to 2299). Here anything that would change is NULL, and bronze quarantines the message.
     Args: value: expression of type Nullable(String); type: as in source_fields()
 -#}
 {% macro parse_or_null(value, type) -%}
@@ -16,7 +17,7 @@
         )
     {%- elif bare.startswith('DateTime64(') -%}
         if(
-            match({{ value }}, '^(19|20|21|22)[0-9]{2}-'),
+            match({{ value }}, '^(19[7-9]|20[0-9])[0-9]-'),
             parseDateTime64BestEffortOrNull({{ value }}, 6, 'UTC'),
             null
         )

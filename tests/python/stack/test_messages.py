@@ -98,6 +98,10 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: json.dumps(event(occurred_at="+292278994-08-17T07:12:55Z")).encode(),
         "after.occurred_at",
     ),
+    "before 1970": (
+        lambda: json.dumps(event(occurred_at="1969-12-31T23:59:59Z")).encode(),
+        "after.occurred_at",
+    ),
     "old row": (lambda: json.dumps(as_update(event())).encode(), "no row before the change"),
     "truncate": (lambda: json.dumps({**event(), "op": "t"}).encode(), "TRUNCATE"),
 }
