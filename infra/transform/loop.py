@@ -116,7 +116,7 @@ def main() -> None:
             log.error("%s; next try in %.1f s", error, backoff)
             stop.wait(backoff)
             continue
-        failed = [run for run in runs if run.status not in ("success", "skipped")]
+        failed = [run for run in runs if run.status not in ("success", "skipped", "no-op")]
         for run in failed:
             log.error("%s: %s", run.model, run.message)
         if failed:
