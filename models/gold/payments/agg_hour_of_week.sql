@@ -12,6 +12,7 @@ with slots as (
         payment_hour >= toStartOfDay(now('UTC')) - interval {{ 7 * weeks }} day
         and payment_hour < toStartOfDay(now('UTC'))
     group by weekday, hour
+    having count_attempted != 0
 
 )
 
