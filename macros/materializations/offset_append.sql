@@ -8,7 +8,9 @@
       - one batch = one INSERT = one block = one part: it is there wholly or not at all;
       - the watermark travels in the rows, so data and position can't part;
       - each INSERT carries the watermark it starts from as its deduplication token, so of two
-        writers at the same position the server keeps exactly one (compare-and-set);
+        writers at the same position the server keeps exactly one (compare-and-set), and writes
+        nothing if the table is elsewhere by then: the server remembers the last 100 tokens only, so
+        a writer that was stopped for longer could come back with one that is new again;
       - a full refresh fills a table aside with the same batches and exchanges it in at the end.
     The table's columns come from the model's contract, which must be enforced.
     Config: engine (default MergeTree), order_by. No partition_by: an INSERT would be several parts.
@@ -58,7 +60,10 @@
                 {% call statement('main') -%}
                     insert into {{ written }}
                     ({%- for column in model.columns %}{{ column }}{{ ', ' if not loop.last }}{% endfor %})
+                    select * from (
                     {{ batch }}
+                    )
+                    where {{ next_offset(written) }} = {{ position }}
                     settings
                         {{ offset_append_settings(position) }}
                 {%- endcall %}
