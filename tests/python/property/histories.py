@@ -7,7 +7,7 @@ currencies it shares with others. Equal seeds and numbers of histories give equa
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -15,8 +15,10 @@ from uuid import UUID
 
 from tests.python.property.source import FULL_BEFORE, KEYS, Key, Row, Source, key_of
 
-FIRST_DAY = date(2020, 1, 1)
-DAYS = 3
+# The days of all histories together: some of them lie in the trailing windows of the marts.
+LAST_DAY = datetime.now(UTC).date()
+DAYS = 2
+WINDOWS = 300
 SHARED_CURRENCIES = ("USD", "GBP", "CHF")
 DECLINE_CODES = ("do_not_honor", "insufficient_funds", "expired_card", "", None)
 COUNTRIES = ("DE", "FR", "US", "NG")
@@ -42,7 +44,8 @@ class History:
         self.number = number
         self._source = source
         self._rng = rng = Random(f"{seed}/{number}")
-        self._days = [FIRST_DAY + timedelta(days=DAYS * number + day) for day in range(DAYS)]
+        first = LAST_DAY - timedelta(days=DAYS * (number % WINDOWS + 1) - 1)
+        self._days = [first + timedelta(days=day) for day in range(DAYS)]
         shared = rng.choice(SHARED_CURRENCIES)
         self._currencies = ("EUR", "EUR", currency_of(number), shared)
         # Ids that rows may point to before, while and after the row itself exists.

@@ -56,6 +56,15 @@ def test_every_digit_is_right_after_many_crashes(world: World) -> None:
     finally:
         supervisor.stop(["generator"])
     eventually(lambda: _compared(world), 120)
+    world.client.command("system flush logs")
+    # Batches of all sizes up to the cap: each INSERT that is there is one part.
+    assert (
+        world.ask(
+            "select table, query_id, count() from system.part_log where event_type = 'NewPart'"
+            " and database in ('silver', 'gold') and query_id != '' group by all having count() > 1"
+        )
+        == []
+    )
 
 
 def _compared(world: World) -> bool:
