@@ -7,6 +7,7 @@ transaction, and is recorded with its checksum in finance_meta.schema_migrations
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 import psycopg
@@ -60,11 +61,51 @@ def wait_for(settings: Settings, timeout: float = 30.0, *, admin: bool = False) 
         ) from error
 
 
+def drop_slot(settings: Settings, slot: str, timeout: float = 30.0) -> int:
+    """Drop the replication slot, once nobody reads it; the next capture makes a new one.
+
+    A slot made together with a snapshot is what joins the two without loss or overlap. Returns
+    Postgres' present position in its log (LSN). Raises FinhouseError if the slot stays in use.
+    """
+    wait_for(settings)
+    deadline = time.monotonic() + timeout
+    with psycopg.connect(
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        dbname=settings.postgres_database,
+        user="finhouse_cdc",
+        password=settings.cdc_password,
+        autocommit=True,
+        connect_timeout=5,
+    ) as connection:
+        while True:
+            connection.execute(
+                "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+                " where slot_name = %s and not active",
+                [slot],
+            )
+            row = connection.execute(
+                "select (select count(*) from pg_replication_slots where slot_name = %s),"
+                " (pg_current_wal_lsn() - '0/0')::bigint",
+                [slot],
+            ).fetchone()
+            assert row is not None
+            if not row[0]:
+                return int(row[1])
+            if time.monotonic() > deadline:
+                raise FinhouseError(
+                    f"replication slot {slot} is in use",
+                    why="a connector still reads it",
+                    fix="./finhouse status, ./finhouse logs connect, then try again",
+                )
+            time.sleep(0.2)
+
+
 def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
     """Apply the migrations that have not run yet, in order; return their file names.
 
-    Raises FinhouseError if the server can't be captured from, a role is missing, or a migration
-    that already ran was edited afterwards.
+    Raises FinhouseError if the server can't be captured from, a role is missing, a migration fails,
+    or one that already ran was edited afterwards.
     """
     wait_for(settings, admin=True)
     with connect(settings, admin=True, autocommit=True) as connection:
@@ -91,12 +132,20 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
                         fix="restore the file and put the change into a new numbered migration",
                     )
                 continue
-            with connection.transaction():
-                connection.execute(content)
-                connection.execute(
-                    "insert into finance_meta.schema_migrations (name, checksum) values (%s, %s)",
-                    [path.name, checksum],
-                )
+            try:
+                with connection.transaction():
+                    connection.execute(content)
+                    connection.execute(
+                        "insert into finance_meta.schema_migrations (name, checksum)"
+                        " values (%s, %s)",
+                        [path.name, checksum],
+                    )
+            except psycopg.Error as error:
+                raise FinhouseError(
+                    f"migration {path.name} fails",
+                    why=str(error).strip().splitlines()[0],
+                    fix="nothing of it was kept: remove that cause, then ./finhouse up",
+                ) from error
             done.append(path.name)
     return done
 
