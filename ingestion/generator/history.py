@@ -32,6 +32,7 @@ from ingestion.generator.world import (
     World,
     build_world,
     fx_rates,
+    merchant_rows,
     rate_text,
 )
 from ingestion.source import connect
@@ -166,7 +167,7 @@ def _attempts_at(fraud: Attempts, occurred: Ints) -> tuple[Ints, Attempts]:
 def _reference(
     world: World, generator: GeneratorSettings, signup: Ints, now: int
 ) -> Iterator[tuple[str, bytes, int]]:
-    people, shops, addresses = world.accounts, world.merchants, world.addresses
+    people, addresses = world.accounts, world.addresses
     count = generator.accounts
     signed_up = time_text(signup)
     columns = [people.id, people.user_name, people.email, people.country]
@@ -174,9 +175,8 @@ def _reference(
     yield "finance.accounts", rows, count
 
     count = generator.merchants
-    columns = [shops.id, shops.name, shops.category, shops.country]
-    columns += [shops.risk_rating.astype("S1"), time_text(np.full(len(shops.id), now))]
-    yield "finance.merchants", copy_text([column[:count] for column in columns]), count
+    rows = merchant_rows(world, np.arange(count), np.full(count, now))
+    yield "finance.merchants", rows, count
 
     count = generator.ips
     columns = [addresses.ip, addresses.country, addresses.city, addresses.is_proxy]

@@ -41,6 +41,7 @@ from ingestion.generator.world import (
     SUCCESS,
     World,
     fx_rates,
+    merchant_rows,
     rate_bounds,
     rate_text,
 )
@@ -418,9 +419,7 @@ class Traffic:
             state.merchants += 1
         index = self._arrived(now, "merchants")
         if len(index):
-            columns = [shops.id, shops.name, shops.category, shops.country]
-            columns += [shops.risk_rating.astype("S1"), time_text(np.full(len(shops.id), now))]
-            rows = copy_text([column[index] for column in columns])
+            rows = merchant_rows(self.world, index, np.full(len(index), now))
             steps.append(Copy("finance.merchants", rows, len(index)))
         if self._some(_MERCHANT_CHANGES * seconds):
             merchant = int(rng.integers(0, state.merchants))

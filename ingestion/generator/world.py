@@ -13,7 +13,15 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.generator.rows import Bytes, Ints, id_text, random_ids, text
+from ingestion.generator.rows import (
+    Bytes,
+    Ints,
+    copy_text,
+    id_text,
+    random_ids,
+    text,
+    time_text,
+)
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +65,15 @@ _CATEGORIES = {
     "marketplace": (45.0, 1.0, 0.09),
     "health": (40.0, 0.6, 0.05),
 }
+_PROFILE_EVERY = 7  # one merchant in so many describes itself at length
+# fmt: off
+_PROFILE_WORDS = [
+    "family", "founded", "quality", "service", "delivery", "returns", "sustainable",
+    "handmade", "regional", "warranty", "trusted", "customers", "orders", "shipping",
+    "boutique", "wholesale", "seasonal", "certified", "support", "café", "naïve",
+    "exclusive",
+]
+# fmt: on
 # One unit in EUR around which the rate wanders, and how far it may go (share of it).
 _RATE_BASES = {"USD": 0.92, "GBP": 1.16}
 RATE_BOUND = 0.12
@@ -126,6 +143,27 @@ def build_world(seed: int, accounts: int, merchants: int, ips: int) -> World:
         ),
         names=names,
     )
+
+
+def merchant_rows(world: World, index: Ints, moment: Ints) -> bytes:
+    """COPY text of these merchants as of `moment` (µs since 1970); every seventh has a profile."""
+    shops = world.merchants
+    has_profile = index % _PROFILE_EVERY == 0
+    rows = b""
+    for chosen in (np.flatnonzero(~has_profile), np.flatnonzero(has_profile)):
+        shop = index[chosen]
+        columns = [shops.id, shops.name, shops.category, shops.country]
+        columns.append(shops.risk_rating.astype("S1"))
+        texts = [_profile(world, number) if has_profile[chosen[0]] else "\\N" for number in shop]
+        rows += copy_text([*(c[shop] for c in columns), time_text(moment[chosen]), text(texts)])
+    return rows
+
+
+def _profile(world: World, merchant: int) -> str:
+    """About 20 kB of what a shop says of itself; depends on the seed and the merchant only."""
+    rng = np.random.default_rng([world.seed, 7, merchant])
+    words = rng.choice(_PROFILE_WORDS, 2_800).tolist()
+    return f"{world.merchants.name[merchant].decode()}: {' '.join(words)}."
 
 
 def fx_rates(seed: int, first: date, last: date) -> dict[str, Ints]:

@@ -32,9 +32,10 @@ with messages as (
         multiIf(
             op not in ('c', 'r', 'u', 'd', 't'),
             if(isValidJSON(raw), 'no Debezium operation', 'message is no JSON'),
-            op = 't', 'TRUNCATE of the source table is not supported: rebuild from a new snapshot',
             _partition != 0, 'topic has more than one partition',
             tupleElement(tupleElement(event, 'source'), 'lsn') = 0, 'no LSN',
+            tupleElement(tupleElement(event, 'source'), 'snapshot') = 'incremental',
+            'an incremental snapshot is not supported: ./finhouse recapture takes a whole one',
             op in ('c', 'r', 'u') and after_image = '', 'no row after the change',
             {{ 'op in (\'u\', \'d\')' if contract.full_before else 'op = \'d\'' }} and before_image = '',
             'no row before the change: is the replica identity set?',
@@ -53,11 +54,11 @@ checked as (
 
     select
         *,
-        {{ image_error('after_row', contract.fields) }} as after_error,
+        {{ image_error('after_row', contract.fields, contract.get('toastable', [])) }} as after_error,
         {{ image_error('before_row', before_fields) }} as before_error,
         multiIf(
             envelope_error != '', envelope_error,
-            op != 'd' and after_error != '', 'after.' || after_error,
+            op in ('c', 'r', 'u') and after_error != '', 'after.' || after_error,
             {{ "op in ('u', 'd')" if contract.full_before else "op = 'd'" }} and before_error != '',
             'before.' || before_error,
             ''

@@ -4,19 +4,23 @@
     Why the batch ends at an offset and not at a row: an update is two rows with one offset; a batch
     that ended between them would lose the second for ever.
     Args: deltas: relation; columns: list of column names; consumer: the relation whose watermark
-    counts, `this` in a model; limit: end the batch with the offset of so many-th row (none: read all)
+    counts, `this` in a model; limit: end the batch with the offset of so many-th row; none: read all
+    that the consumer lacks, for a view
 -#}
 {% macro new_deltas(deltas, columns, consumer, limit=var('max_batch_events')) -%}
     select {{ columns | join(', ') }}
     from {{ deltas }}
+    {%- if not limit %}
     where _offset >= {{ next_offset(consumer) }}
-    {%- if limit %}
+    {%- else %}
+    where
+        _offset >= {{ read_from(first_delta(deltas), consumer) | indent(8) }}
         and _offset <= (
             select max(_offset)
             from (
                 select _offset
                 from {{ deltas }}
-                where _offset >= {{ next_offset(consumer) }}
+                where _offset >= greatest({{ next_offset(consumer) }}, {{ first_delta(deltas) }})
                 order by _offset
                 limit {{ limit | int }}
             )

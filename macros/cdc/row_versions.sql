@@ -5,6 +5,7 @@
     model
 -#}
 {% macro row_versions(table, log, consumer) -%}
+{%- set contract = source_fields(table) -%}
 with events as (
 
     {{ new_events(
@@ -13,14 +14,18 @@ with events as (
 
 ),
 
+{% if contract.toastable is defined -%}
+{{ kept_texts(table, log, consumer) }}
+{%- else -%}
 images as (
 
     select
         *,
-        {{ row_image("if(_op = 'd', before, after)", source_fields(table).fields) }} as image
+        {{ row_image("if(_op = 'd', before, after)", contract.fields) }} as image
     from events
 
 )
+{%- endif %}
 
 select
     {{ typed_fields(table, 'image') }},

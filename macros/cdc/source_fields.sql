@@ -5,7 +5,9 @@
     Why one place: bronze checks each message against it (a field that does not fit its type sends
     the message to quarantine), silver types by it; two lists would drift.
     Nullable means NULL is a legal value in Postgres; any other field that is missing is an error.
-    Returns: {key: [field, …], full_before: bool, fields: {field: type}}
+    toastable: texts long enough to be stored out of line (TOAST) in a table without full replica
+    identity. A change that leaves such a text alone comes without it; silver keeps the last known one.
+    Returns: {key: [field, …], full_before: bool, toastable: [field, …], fields: {field: type}}
 -#}
 {% macro source_fields(table) %}
     {% set timestamp = "DateTime64(6, 'UTC')" %}
@@ -23,6 +25,7 @@
         },
         'merchants': {
             'key': ['merchant_id'],
+            'toastable': ['profile_text'],
             'fields': {
                 'merchant_id': 'UUID',
                 'merchant_name': 'String',
@@ -30,6 +33,7 @@
                 'country': 'LowCardinality(String)',
                 'risk_rating': 'UInt8',
                 'updated_at': timestamp,
+                'profile_text': 'Nullable(String)',
             },
         },
         'ip_geo': {

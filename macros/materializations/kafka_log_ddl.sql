@@ -3,6 +3,8 @@
     Ordered by offset: consumers read "everything after offset n", a range of the primary key.
     Partitioned by ingestion day, constant within a block, so one block is one part and retention
     drops whole days.
+    Two projections keep a row or two per part, so that what each cycle asks costs parts and not rows:
+    how far the log is, and where its history begins (history_start).
     Args: relation: the log's relation
 -#}
 {% macro kafka_log_ddl(relation) -%}
@@ -24,7 +26,10 @@
         _error LowCardinality(String),
         _raw String codec(ZSTD(1)),
         index is_invalid _error != '' type minmax granularity 1,
-        projection watermark (select count(), max(_offset))
+        projection watermark (select count(), max(_offset)),
+        projection history (
+            select {{ history_key() }}, min(_offset), max(_offset) group by {{ history_key() }}
+        )
     )
     engine = {{ config.get('engine', 'MergeTree') }}
     partition by toDate(_ingested_at)

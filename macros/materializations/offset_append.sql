@@ -11,7 +11,9 @@
         writers at the same position the server keeps exactly one (compare-and-set), and writes
         nothing if the table is elsewhere by then: the server remembers the last 100 tokens only, so
         a writer that was stopped for longer could come back with one that is new again;
-      - a full refresh fills a table aside with the same batches and exchanges it in at the end.
+      - a full refresh fills a table aside with the same batches and exchanges it in at the end;
+      - where the input's history has begun anew behind the table's watermark (TRUNCATE, a new
+        snapshot), all that the table holds is void: it is rebuilt the same way, unasked.
     The table's columns come from the model's contract, which must be enforced.
     Config: engine (default MergeTree), order_by. No partition_by: an INSERT would be several parts.
 -#}
@@ -24,7 +26,18 @@
         ~ this.identifier ~ "'"
     ).rows | map('first') | list -%}
     {%- set is_new = engines | length == 0 -%}
-    {%- set rebuild = should_full_refresh() and not is_new -%}
+    {%- set void_conditions = modules.re.findall('/\\* void if (.*?) \\*/', sql, modules.re.DOTALL) -%}
+    {%- set found = [0, 0] -%}
+    {%- if not is_new -%}
+        {%- set found = run_query(
+            "select " ~ next_offset(this) ~ ", (" ~ (void_conditions or ['0']) | join(') or (') ~ ")"
+        ).rows[0] -%}
+    {%- endif -%}
+    {%- set is_void = found[1] | int == 1 -%}
+    {%- if is_void -%}
+        {% do log("rebuilding " ~ this ~ ": the history of its input has begun anew (TRUNCATE or a new snapshot)", info=true) %}
+    {%- endif -%}
+    {%- set rebuild = not is_new and (is_void or should_full_refresh()) -%}
     {%- set aside = api.Relation.create(schema=this.schema, identifier=this.identifier ~ '__rebuild', type='table') -%}
     {%- set written = aside if rebuild else target_relation -%}
     {%- if not config.get('contract').enforced -%}
@@ -45,14 +58,19 @@
     {%- endif -%}
 
     {%- set batch = sql | replace(this | string, written | string) -%}
+    {#- A batch is only cut at max_batch_events rows, two per offset at most: if the last one moved by
+        less than half of that, it was the rest. With toastable texts it may be cut anywhere. -#}
+    {%- set least_move = 1 if unavailable_value() in sql else var('max_batch_events') / 2 -%}
     {#- Jinja has no while: two nested loops, because each turn costs time even when it does nothing. -#}
     {%- set progress = namespace(position=none, done=false) -%}
     {%- for _ in range(100) if not progress.done -%}
         {%- for _ in range(100) if not progress.done -%}
-            {%- set position = run_query("select " ~ next_offset(written)).rows[0][0] | int -%}
-            {#- A batch is only cut at max_batch_events rows, two per offset at most: if the last one
-                moved by less than half of that, it was the rest. -#}
-            {%- if progress.position is not none and position - progress.position < var('max_batch_events') / 2 -%}
+            {%- if progress.position is none -%}
+                {%- set position = 0 if rebuild else found[0] | int -%}
+            {%- else -%}
+                {%- set position = run_query("select " ~ next_offset(written)).rows[0][0] | int -%}
+            {%- endif -%}
+            {%- if progress.position is not none and position - progress.position < least_move -%}
                 {%- set progress.done = true -%}
             {%- else -%}
                 {%- if progress.position is not none -%}{% do renew_writer_lease() %}{%- endif -%}

@@ -1,6 +1,6 @@
 {#-
     Purpose: CREATE TABLE of an offset_append model from its contract.
-    The projection keeps one row per part with the highest `_offset`, so reading the watermark
+    The projection keeps one row per part with the highest and the lowest `_offset`, so reading the watermark
     costs the number of parts and not the number of rows.
     Args: relation: the table to create
 -#}
@@ -9,7 +9,7 @@
         {%- for column in model.columns.values() %}
         {{ column.name }} {{ column.data_type }},
         {%- endfor %}
-        projection watermark (select count(), max(_offset))
+        projection watermark (select count(), min(_offset), max(_offset))
     )
     engine = {{ config.get('engine', 'MergeTree') }}
     order by ({{ config.require('order_by') if config.get('order_by') is string else config.require('order_by') | join(', ') }})

@@ -1,8 +1,9 @@
 {#-
     Purpose: the tables of database `ops`, where the running warehouse tells about itself: who may
-    write (`writer_lease`), what each model of each transform cycle did (`transform_runs`), what
-    reconciliation with Postgres found (`reconciliations`, `reconciliation_differences`) and what the
-    warehouse's own parity checks found and repaired (`parity_checks`).
+    write (`writer_lease`), whether each log has the whole of its topic (`capture_checks`), what each
+    model of each transform cycle did (`transform_runs`), what reconciliation with Postgres found
+    (`reconciliations`, `reconciliation_differences`) and what the warehouse's own parity checks found
+    and repaired (`parity_checks`).
     Why not models: they must exist before the first model runs, and they hold no data of the business.
 -#}
 {% macro create_ops_tables() %}
@@ -19,6 +20,21 @@
         ttl toDateTime(changed_at) + interval 1 day
         settings non_replicated_deduplication_window = 1000
         comment 'Which process may write silver and gold.'
+    ") %}
+    {% do run_query("
+        create table if not exists ops.capture_checks (
+            source_table LowCardinality(String) comment 'Name of the captured table.',
+            log_id UUID comment 'Which bronze log: a log that is made anew has another.',
+            topic_id String comment 'Kafka topic the log was first seen with.',
+            complete_until UInt64 comment 'All committed messages below this offset are in the log, or void.',
+            snapshot_lsn UInt64 comment 'Newest snapshot of which the log is known to have all rows.',
+            problem String comment 'Why the numbers of this table cannot be right; empty if they can.',
+            fix String comment 'The command that repairs it.',
+            checked_at DateTime64(3, 'UTC') comment 'When it was looked at, UTC.'
+        )
+        engine = ReplacingMergeTree(checked_at)
+        order by (source_table, log_id)
+        comment 'Whether each bronze log has the whole of its topic: the last check counts.'
     ") %}
     {% do run_query("
         create table if not exists ops.transform_runs (

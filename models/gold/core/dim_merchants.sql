@@ -3,7 +3,10 @@ with merchants as (
     {{ current_rows(
         ref('silver_merchants_state'),
         key=['merchant_id'],
-        columns=['merchant_id', 'merchant_name', 'merchant_category', 'country', 'risk_rating', 'updated_at'],
+        columns=[
+            'merchant_id', 'merchant_name', 'merchant_category', 'country', 'profile_text', 'risk_rating',
+            'updated_at',
+        ],
     ) | indent(4) }}
 
 )
@@ -15,6 +18,7 @@ select
     merchant_name,
     merchant_category,
     country as merchant_country,
+    profile_text,
     -- numerics
     risk_rating,
     -- timestamps

@@ -1,6 +1,8 @@
 {%- set fields = [
     'sign', 'occurred_at', 'merchant_id', 'currency', 'status', 'decline_code', 'amount',
 ] -%}
+{#- What is from before the start of the history is void, in whatever table it still is: a TRUNCATE
+    counts as soon as it is in bronze. -#}
 with applied as (
 
     select
@@ -12,14 +14,24 @@ with applied as (
         count_payments,
         total_amount
     from {{ ref('fct_payments_by_minute') }}
+    where
+        {{ next_offset(ref('fct_payments_by_minute')) }}
+        > {{ history_start(ref('bronze_transactions')) | indent(8) }}
 
 ),
 
 not_in_gold as (
 
-    {{ new_deltas(
-        ref('silver_transactions_deltas'), fields, consumer=ref('fct_payments_by_minute'), limit=none
-    ) | indent(4) }}
+    select {{ fields | join(', ') }}
+    from (
+        {{ new_deltas(
+            ref('silver_transactions_deltas'),
+            fields + ['_offset'],
+            consumer=ref('fct_payments_by_minute'),
+            limit=none,
+        ) | indent(8) }}
+    )
+    where _offset >= {{ history_start(ref('bronze_transactions')) | indent(4) }}
 
 ),
 

@@ -8,7 +8,9 @@ with in_silver as (
 
     select {{ fields | join(', ') }}
     from {{ ref('silver_transactions_deltas') }}
-    where _offset + {{ lookback }} >= {{ next_offset(ref('silver_transactions_deltas')) }}
+    where
+        _offset + {{ lookback }} >= {{ next_offset(ref('silver_transactions_deltas')) }}
+        and _offset >= {{ history_start(ref('bronze_transactions')) | indent(8) }}
 
 ),
 

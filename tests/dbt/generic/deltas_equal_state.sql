@@ -1,8 +1,8 @@
 {#-
     Guards: the signed changes of a table add up to its current rows, per currency and status. Exact
     while both are being written: the changes are taken up to the watermark of the state, from bronze
-    where the deltas table is behind it. A failure means that an event was applied twice or not at
-    all: rebuild both with `./finhouse dbt run --full-refresh -s <state> <deltas>+`.
+    where the deltas table is behind it, and nothing from before the start of the history (TRUNCATE,
+    new snapshot) counts. A failure means that an event was applied twice or not at all: rebuild both with `./finhouse dbt run --full-refresh -s <state> <deltas>+`.
     Args: table: name in source_fields(); log: bronze relation; state: state relation
 -#}
 {% test deltas_equal_state(model, table, log, state) %}
@@ -16,6 +16,7 @@ changes as (
 
     select currency, status, sign, amount, _offset
     from {{ model }}
+    where _offset >= {{ history_start(log) | indent(4) }}
     union all
     select currency, status, sign, amount, _offset
     from not_in_deltas
@@ -49,6 +50,7 @@ stored as (
         toInt64(count()) as count_rows,
         sum(amount) as total_amount
     from current_state
+    where {{ next_offset(state) }} > {{ history_start(log) | indent(4) }}
     group by currency, status
 
 )

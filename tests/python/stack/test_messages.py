@@ -103,7 +103,16 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
         "after.occurred_at",
     ),
     "old row": (lambda: json.dumps(as_update(event())).encode(), "no row before the change"),
-    "truncate": (lambda: json.dumps({**event(), "op": "t"}).encode(), "TRUNCATE"),
+    "incremental": (
+        lambda: json.dumps(
+            {**event(), "op": "r", "source": {"lsn": 1, "snapshot": "incremental"}}
+        ).encode(),
+        "incremental snapshot",
+    ),
+    "unsent": (
+        lambda: json.dumps(event(device_id="__debezium_unavailable_value")).encode(),
+        "after.device_id: not sent",
+    ),
 }
 
 
