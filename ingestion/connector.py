@@ -100,6 +100,27 @@ def apply(settings: Settings, timeout: float = 90.0) -> bool:
     return changed
 
 
+def forget(settings: Settings, timeout: float = 60.0) -> None:
+    """Stop the connector and delete its position, so that `apply` starts it with a new snapshot.
+
+    Nothing to do where there is no connector. Raises FinhouseError when the worker stays away or
+    does not stop it within `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        if (
+            _settled(settings, deadline, "GET", f"/connectors/{NAME}/config", missing_ok=True)
+            is None
+        ):
+            return
+        _settled(settings, deadline, "PUT", f"/connectors/{NAME}/stop")
+        # 400 as long as its task is still ending
+        busy = (*_BUSY, 400)
+        _settled(settings, deadline, "DELETE", f"/connectors/{NAME}/offsets", busy=busy)
+    except (RetryError, requests.RequestException) as error:
+        raise _unreachable(settings, error) from error
+
+
 def _wait_until_running(settings: Settings, deadline: float) -> None:
     restarts = 0
     while not (now := _status(settings)).is_running:
@@ -137,6 +158,7 @@ def _settled(
     body: dict[str, str] | None = None,
     *,
     missing_ok: bool = False,
+    busy: tuple[int, ...] = _BUSY,
 ) -> object:
     """Call until the worker is ready to answer; None for a missing object if that is fine."""
     for attempt in Retrying(
@@ -148,7 +170,7 @@ def _settled(
             response = _call(settings, method, path, body)
             if response.status_code == 404 and missing_ok:
                 return None
-            if response.status_code in _BUSY:
+            if response.status_code in busy:
                 raise _BusyError(_message(response))
             if not response.ok:
                 raise FinhouseError(
@@ -156,7 +178,7 @@ def _settled(
                     why=_message(response),
                     fix=f"correct ingestion/debezium/connector.json, or {_LOGS}",
                 )
-            return response.json()
+            return response.json() if response.content else None
     return None
 
 

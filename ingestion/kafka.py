@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]
 
 from infra.errors import FinhouseError
 from infra.settings import Settings
@@ -25,6 +33,14 @@ class Record:
     timestamp: datetime
     key: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A table's topic: `id` is another when it is made again, `start` its first retained offset."""
+
+    id: str
+    start: int
 
 
 def tables(settings: Settings) -> list[str]:
@@ -70,6 +86,61 @@ def ensure_topics(settings: Settings) -> list[str]:
     except KafkaException as error:
         raise _unreachable(settings, error) from error
     return sorted(created)
+
+
+def topics(settings: Settings) -> dict[str, Topic]:
+    """Topic of each captured table; a table without one is left out.
+
+    Raises FinhouseError if Kafka does not answer.
+    """
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
+    names = {topic_of(table): table for table in tables(settings)}
+    found = {}
+    try:
+        described = admin.describe_topics(TopicCollection(list(names)), request_timeout=5)
+        for name, description in described.items():
+            try:
+                found[name] = str(description.result().topic_id)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+        earliest = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        partitions = {TopicPartition(name, 0): earliest for name in found}
+        starts = admin.list_offsets(partitions, request_timeout=5) if partitions else {}
+        return {
+            names[partition.topic]: Topic(found[partition.topic], future.result().offset)
+            for partition, future in starts.items()
+        }
+    except KafkaException as error:
+        raise _unreachable(settings, error) from error
+
+
+def begin_anew(settings: Settings, lsn: int) -> None:
+    """Write a TRUNCATE event to each table's topic: what came before it no longer counts.
+
+    `lsn` is Postgres' present position in its log. Only for topics nobody else writes to at the
+    moment, with a snapshot to follow. Raises FinhouseError if Kafka does not take them.
+    """
+    now = time.time_ns() // 1000
+    producer = Producer(
+        {"bootstrap.servers": settings.kafka_bootstrap, "enable.idempotence": True, "log_level": 0}
+    )
+    failures: list[KafkaError] = []
+    for table in tables(settings):
+        source = {"table": table, "lsn": lsn, "txId": 0, "ts_us": now, "sequence": "[]"}
+        event = {"op": "t", "before": None, "after": None, "ts_us": now, "source": source}
+        producer.produce(
+            topic_of(table),
+            json.dumps(event).encode(),
+            on_delivery=lambda error, _: failures.append(error) if error else None,
+        )
+    if (unsent := producer.flush(20)) or failures:
+        reason = failures[0] if failures else KafkaError(KafkaError._TIMED_OUT)
+        raise FinhouseError(
+            "Kafka did not take the events that begin the tables' history anew",
+            why=f"{reason.str()}; {unsent or len(failures)} not written",
+            fix="./finhouse status, ./finhouse logs kafka, then ./finhouse recapture again",
+        )
 
 
 def last_offsets(settings: Settings, timeout: float = 20.0) -> dict[str, int]:

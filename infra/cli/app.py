@@ -153,6 +153,14 @@ def reconcile(json: Json = False) -> None:
     raise typer.Exit(pipeline.reconcile(as_json=json))
 
 
+@app.command()
+def recapture() -> None:
+    """Take a new snapshot of the source and build everything from it."""
+    from infra.cli import recapture as command
+
+    raise typer.Exit(command.run())
+
+
 @app.command(context_settings=PASS_THROUGH, add_help_option=False)
 def gen(context: typer.Context) -> None:
     """Steer the traffic generator: rate, mix, pause, resume."""

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import psutil
 
 from infra.cli import console
-from infra.cli.status import collect
+from infra.cli.status import capture_problems, collect
 from infra.cli.up import GIB, check_disk
 from infra.embedded import jars, java, postgres
 from infra.errors import FinhouseError
@@ -134,6 +134,8 @@ def _stack() -> Iterator[Finding]:
             is_fine = row.state == "running" or row.component == "aot"
             fix = "" if is_fine else f"./finhouse logs {row.component}"
             yield Finding(PASS if is_fine else FAIL, row.component, row.state, fix)
+        for found in capture_problems(rows):
+            yield Finding(FAIL, "capture", f"finance.{found.table}: {found.problem}", found.fix)
         return
     for name, port in DEFAULT_PORTS.items():
         if not port_is_free(port):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import psutil
 from rich.console import Group
@@ -43,6 +44,24 @@ class Proof:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the numbers of a source table cannot be right, and the command that repairs it."""
+
+    table: str
+    problem: str
+    fix: str
+
+
+# What the last check of each bronze log that still exists found.
+_PROBLEMS = """
+    select source_table as table, problem, fix
+    from ops.capture_checks final
+    where problem != '' and log_id in (select uuid from system.tables where database = 'bronze')
+    order by source_table
+    format JSONEachRow
+"""
+
 # What the newest reconciliation and the newest parity check found, and the repairs of the last day.
 _PROOFS = """
     select 'reconciliation' as check, comparison as subject, status,
@@ -68,13 +87,18 @@ def run(*, as_json: bool, watch: bool) -> int:
         with Live(console=console.out, refresh_per_second=4) as live:
             while True:
                 rows = collect()
-                live.update(Group(_table(rows, _verdict(rows)), *map(_line, proofs(rows))))
+                verdict = _verdict(rows, capture_problems(rows))
+                live.update(Group(_table(rows, verdict), *map(_line, proofs(rows))))
                 time.sleep(1)
     rows = collect()
+    problems = capture_problems(rows)
     found = proofs(rows)
-    verdict = _verdict(rows)
+    verdict = _verdict(rows, problems)
     is_healthy = (
-        bool(rows) and not _down(rows) and all(proof.status != "differs" for proof in found)
+        bool(rows)
+        and not _down(rows)
+        and not problems
+        and all(proof.status != "differs" for proof in found)
     )
     if as_json:
         document = {
@@ -82,6 +106,7 @@ def run(*, as_json: bool, watch: bool) -> int:
             "verdict": verdict,
             "memory": sum(row.memory for row in rows),
             "components": [asdict(row) for row in rows],
+            "problems": [asdict(problem) for problem in problems],
             "proofs": [asdict(proof) for proof in found],
         }
         console.out.print_json(json.dumps(document))
@@ -94,13 +119,7 @@ def run(*, as_json: bool, watch: bool) -> int:
 
 def proofs(rows: list[Row]) -> list[Proof]:
     """What the warehouse last found about itself; nothing while it does not answer."""
-    if not any(row.component == "clickhouse" and row.state == "running" for row in rows):
-        return []
-    try:
-        answer = clickhouse.query(load_settings(), _PROOFS)
-    except OSError:  # still starting, or the tables are not made yet
-        return []
-    found = [json.loads(line) for line in answer.splitlines()]
+    found = _ask(rows, _PROOFS)
     proved = []
     for check in ("reconciliation", "parity"):
         parts = [one for one in found if one["check"] == check]
@@ -149,6 +168,22 @@ def collect() -> list[Row]:
     return rows
 
 
+def capture_problems(rows: list[Row]) -> list[Problem]:
+    """What the transform loop found wrong with the logs; nothing while the warehouse is away."""
+    return [Problem(**found) for found in _ask(rows, _PROBLEMS)]
+
+
+def _ask(rows: list[Row], query: str) -> list[dict[str, Any]]:
+    """Rows of a query to the warehouse; none while it does not answer or has no such tables yet."""
+    if not any(row.component == "clickhouse" and row.state == "running" for row in rows):
+        return []
+    try:
+        answer = clickhouse.query(load_settings(), query)
+    except OSError:
+        return []
+    return [json.loads(line) for line in answer.splitlines()]
+
+
 def _ports(settings: Settings) -> dict[str, int | None]:
     components = stack.components(settings, jars.expected())
     return {name: component.port for name, component in components.items()}
@@ -183,13 +218,18 @@ def _down(rows: list[Row]) -> list[str]:
     return [row.component for row in rows if row.state != "running" and row.component != "aot"]
 
 
-def _verdict(rows: list[Row]) -> str:
+def _verdict(rows: list[Row], problems: list[Problem]) -> str:
     if not rows:
         return "Nothing runs. Start it: ./finhouse up"
     down = _down(rows)
     if down:
         return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down: " + "; ".join(
             f"./finhouse logs {name}" for name in down
+        )
+    if problems:
+        lines = [f"finance.{found.table}: {found.problem}." for found in problems]
+        return "\n".join(
+            [*lines, f"Nothing is transformed until this repairs it: {problems[0].fix}"]
         )
     return "Everything runs."
 

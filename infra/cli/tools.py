@@ -38,7 +38,12 @@ def env(format: str) -> None:
 
 def dbt(arguments: list[str]) -> None:
     """Become dbt, with this stack's settings and this project."""
-    settings = load_settings()
+    program, environment = dbt_program(load_settings())
+    os.execve(program, [program, *arguments], environment)
+
+
+def dbt_program(settings: Settings) -> tuple[str, dict[str, str]]:
+    """Path of dbt and the environment in which it finds this stack and this project."""
     environment = {
         **os.environ,
         **settings.environment(),
@@ -46,8 +51,7 @@ def dbt(arguments: list[str]) -> None:
         "DBT_PROFILES_DIR": str(ROOT),
         "DBT_PROJECT_DIR": str(ROOT),
     }
-    program = str(Path(sys.executable).with_name("dbt"))
-    os.execve(program, [program, *arguments], environment)
+    return str(Path(sys.executable).with_name("dbt")), environment
 
 
 def test(arguments: list[str]) -> None:

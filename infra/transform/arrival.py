@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from infra.errors import FinhouseError
 from infra.settings import Settings
 from infra.transform.comparisons import FACTS, TABLES
+from infra.transform.rows import history_start
 from infra.transform.snapshot import unreachable
 from infra.transform.warehouse import positions
 from ingestion import kafka, source
@@ -60,7 +61,7 @@ def wait_for_arrival(
     wait_for(
         "all changes in silver and gold",
         lambda: all(
-            position >= targets[relation]
+            position >= targets[relation] if targets[relation] >= 0 else position < 0
             for relation, position in positions(client, {name: name for name in targets}).items()
         ),
     )
@@ -83,14 +84,15 @@ def _has_arrived(client: Client, marker: str) -> bool:
 
 
 def _targets(client: Client) -> dict[str, int]:
-    """The offset each table of silver and gold has to reach: {relation: offset}."""
-    # A quarantined message at the end of a log moves no watermark below it.
+    """The offset each table of silver and gold has to reach, -1 if it has to be empty."""
+    # A quarantined message at the end of a log moves no watermark below it, and what is from before
+    # a TRUNCATE or a new snapshot is in no table below it.
     valid = {
         str(table): int(position)
         for table, position in client.query(
             " union all ".join(
                 f"select '{table}', if(count() = 0, -1, toInt64(max(_offset))) from {log}"
-                " where _error = ''"
+                f" where _error = '' and _offset >= {history_start(table)}"
                 for table, log in LOGS.items()
             )
         ).result_rows

@@ -21,6 +21,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.errors import FinhouseError
 from infra.settings import load_settings
+from infra.transform import capture
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.warehouse import connect
 from infra.transform.watch import Watch
@@ -93,6 +94,7 @@ def main() -> None:
     client: Client | None = None
     is_built = False
     slow_due = 0.0
+    check_due = 0.0
     backoff = 0.0
     while not stop.is_set():
         started = time.monotonic()
@@ -105,6 +107,10 @@ def main() -> None:
             if not is_built:
                 # A Kafka table that is made before its topic notices it only minutes later.
                 ensure_topics(settings)
+            if started >= check_due:
+                client = client or connect(settings)
+                capture.refuse_if_broken(settings, client)
+                check_due = started + capture.CHECK_SECONDS
             tier = "build" if not is_built else "slow" if started >= slow_due else "live"
             runs = run_tier(project, tier)
             client = client or connect(settings)
@@ -114,6 +120,7 @@ def main() -> None:
         except (TransformError, ClickHouseError, FinhouseError) as error:
             backoff = min(max(2 * backoff, 0.5), LONGEST_BACKOFF_SECONDS)
             log.error("%s; next try in %.1f s", error, backoff)
+            check_due = 0.0  # whatever was away: nothing runs before it is known what it missed
             stop.wait(backoff)
             continue
         failed = [run for run in runs if run.status not in ("success", "skipped", "no-op")]
@@ -121,6 +128,7 @@ def main() -> None:
             log.error("%s: %s", run.model, run.message)
         if failed:
             backoff = min(max(2 * backoff, 0.5), LONGEST_BACKOFF_SECONDS)
+            check_due = 0.0
             stop.wait(backoff)
             continue
         if tier == "build":

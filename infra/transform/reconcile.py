@@ -70,6 +70,7 @@ from infra.transform.snapshot import Connection, Snapshot, open_snapshot, unreac
 from infra.transform.warehouse import connect, positions
 
 # Of one comparison at most so many groups, slices of them and keys are searched for the culprits.
+HISTORIES = "select source_table, history_start from bronze.histories order by source_table"
 NAMED_GROUPS = 64
 NAMED_SLICES = 256
 NAMED_KEYS = 1000
@@ -147,13 +148,15 @@ def reconcile(
     """Compare every source table, its deltas and every additive fact with Postgres, exactly.
 
     `threads`: how many cores Postgres and the warehouse may each use. Raises FinhouseError if a
-    part does not answer or what was committed does not arrive within two minutes.
+    part does not answer, what was committed does not arrive within two minutes, or a table was
+    emptied (TRUNCATE) or copied anew meanwhile.
     """
     began = time.monotonic()
     client = connect(settings)
     results: list[tuple[Comparison, list[Difference]]] = []
     try:
         starts = positions(client, LOGS)
+        histories = client.query(HISTORIES).result_rows
         with (
             open_snapshot(settings, threads) as (postgres, snapshot),
             ThreadPoolExecutor(1) as pool,
@@ -169,6 +172,13 @@ def reconcile(
             for name, source in warehouse.sources.items():
                 progress(f"comparing {name}")
                 results += run.compare(source, counted[name])
+            if client.query(HISTORIES).result_rows != histories:
+                raise FinhouseError(
+                    "a table was emptied or copied anew meanwhile",
+                    why="what it held at the time of the snapshot of Postgres is void by now",
+                    fix="run the command again",
+                    exit_code=1,
+                )
     except psycopg.OperationalError as error:
         raise unreachable(settings, error) from error
     finally:

@@ -174,6 +174,11 @@ def position(relation: str) -> str:
     return f"(select if(count() = 0, -1, toInt64(max(_offset))) from {relation})"
 
 
+def history_start(table: str) -> str:
+    """Scalar: the offset of a table's log before which all is void (TRUNCATE, new snapshot)."""
+    return f"(select history_start from bronze.histories where source_table = '{table}')"
+
+
 # Rows in ClickHouse -------------------------------------------------------------------------------
 
 
@@ -251,6 +256,7 @@ def unseen_changes(source: Source, snapshot: Snapshot, start: int, until: str) -
                     array join if({unseen}, [1], [1, -1]) as side
                     where
                         _error = ''
+                        and _offset >= {history_start(source.name)}
                         and _offset <= {until}
                         and _key in (select _key from {source.log} where {unseen})
                 )
