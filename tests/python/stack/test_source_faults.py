@@ -169,7 +169,7 @@ def lose_the_position(world: World) -> None:
 
 def test_a_new_snapshot_counts_nothing_twice_and_misses_no_delete(world: World) -> None:
     kept, changed, gone = (world.pay("10.00", at=f"{DAY} 11:0{n}Z") for n in range(3))
-    id = open_merchant(world, PROFILE)
+    id, _ = open_merchant(world, PROFILE), open_merchant(world, PROFILE)
     world.settle()
     before = world.day(DAY)[("EUR", "success")][0]
     lose_the_position(world)
