@@ -18,6 +18,8 @@ from infra.transform.project import Project
 from infra.transform.snapshot import Snapshot
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+# Counts changes, of which Postgres keeps none; a dbt test adds them up.
+NOT_OF_ROWS = {"fct_status_changes_by_day"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def test_every_additive_fact_is_compared(models: dict[str, Any]) -> None:
     }
     assert len(additive) > 3
     compared = {model_of(name) for name, fact in FACTS.items() if fact.watermark is None}
-    assert compared == additive
+    assert compared == additive - NOT_OF_ROWS
 
 
 def test_every_key_and_measure_of_a_fact_is_compared(models: dict[str, Any]) -> None:
