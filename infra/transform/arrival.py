@@ -1,4 +1,4 @@
-"""Waits until everything committed so far is applied in silver and gold."""
+"""Waits until everything committed so far is in the bronze logs, or applied in silver and gold."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ POLL_SECONDS = 0.1
 LOGS = {table: f"bronze.{table}" for table in TABLES}
 
 
-def wait_for_arrival(
+def wait_for_logs(
     settings: Settings, client: Client, progress: Callable[[str], None] = lambda _: None
-) -> None:
-    """Return once everything committed before now is applied in silver and gold.
+) -> dict[str, int]:
+    """Return once everything committed before now is in bronze: the last offset of each log then.
 
     Raises FinhouseError if it does not arrive within two minutes, or if the connector takes a new
     snapshot of the source meanwhile.
@@ -36,35 +36,66 @@ def wait_for_arrival(
             postgres.execute("update finance.heartbeat set marker = %s", [marker])
     except psycopg.OperationalError as error:
         raise unreachable(settings, error) from error
-    deadline = time.monotonic() + ARRIVAL_SECONDS
-
-    def wait_for(what: str, is_done: Callable[[], bool]) -> None:
-        progress(f"waiting for {what}")
-        while not is_done():
-            if time.monotonic() > deadline:
-                raise FinhouseError(
-                    f"{what} did not arrive within {ARRIVAL_SECONDS:.0f} s",
-                    why="a part of the path stands still or is far behind",
-                    fix="./finhouse status, ./finhouse lag",
-                    exit_code=1,
-                )
-            time.sleep(POLL_SECONDS)
-
-    wait_for("the marker in bronze", lambda: _has_arrived(client, marker))
+    _wait("the marker in bronze", lambda: _has_arrived(client, marker), progress)
     # The marker is in Kafka, so everything committed before it is: these are the ends to reach.
     ends = kafka.last_offsets(settings)
-    wait_for(
+    _wait(
         "all messages in bronze",
         lambda: all(position >= ends[table] for table, position in positions(client, LOGS).items()),
+        progress,
     )
+    return ends
+
+
+def wait_for_arrival(
+    settings: Settings, client: Client, progress: Callable[[str], None] = lambda _: None
+) -> None:
+    """Return once everything committed before now is applied in silver and gold.
+
+    Raises FinhouseError like `wait_for_logs`.
+    """
+    wait_for_logs(settings, client, progress)
     targets = _targets(client)
-    wait_for(
+    _wait(
         "all changes in silver and gold",
         lambda: all(
             position >= targets[relation] if targets[relation] >= 0 else position < 0
             for relation, position in positions(client, {name: name for name in targets}).items()
         ),
+        progress,
     )
+
+
+def wait_until_none_is_void(
+    client: Client, progress: Callable[[str], None] = lambda _: None
+) -> None:
+    """Return once no table of silver and gold holds what a TRUNCATE or a new copy made void.
+
+    Raises FinhouseError if that takes more than two minutes.
+    """
+    tables = _tables()
+
+    def is_done() -> bool:
+        rows = client.query("select source_table, history_start from bronze.histories").result_rows
+        begins = {str(table): int(start) for table, start in rows}
+        at = positions(client, {name: name for name in tables})
+        return not any(0 <= at[name] < begins[table] for name, table in tables.items())
+
+    _wait("tables that are rebuilt", is_done, progress)
+
+
+def _wait(what: str, is_done: Callable[[], bool], progress: Callable[[str], None]) -> None:
+    progress(f"waiting for {what}")
+    deadline = time.monotonic() + ARRIVAL_SECONDS
+    while not is_done():
+        if time.monotonic() > deadline:
+            raise FinhouseError(
+                f"{what} did not arrive within {ARRIVAL_SECONDS:.0f} s",
+                why="a part of the path stands still or is far behind",
+                fix="./finhouse status, ./finhouse lag",
+                exit_code=1,
+            )
+        time.sleep(POLL_SECONDS)
 
 
 def _has_arrived(client: Client, marker: str) -> bool:
@@ -97,8 +128,11 @@ def _targets(client: Client) -> dict[str, int]:
             )
         ).result_rows
     }
-    targets = {f"silver.{table}_state": valid[table] for table in TABLES}
-    targets |= {f"silver.{name}_deltas": valid[name] for name in TABLES if TABLES[name].has_deltas}
-    return targets | {
-        name: valid[fact.table] for name, fact in FACTS.items() if fact.watermark is None
-    }
+    return {name: valid[table] for name, table in _tables().items()}
+
+
+def _tables() -> dict[str, str]:
+    """The tables of silver and gold that have a watermark, with the source table of each."""
+    tables = {f"silver.{table}_state": table for table in TABLES}
+    tables |= {f"silver.{name}_deltas": name for name in TABLES if TABLES[name].has_deltas}
+    return tables | {name: fact.table for name, fact in FACTS.items() if fact.watermark is None}

@@ -237,12 +237,12 @@ def figures_of(rows: Iterable[Sequence[Any]]) -> Figures:
     return {tuple(group): numbers(figures) for group, figures in rows}
 
 
-def combined(left: Figures, right: Figures, sign: int) -> Figures:
-    """Left plus `sign` times right."""
+def added(left: Figures, right: Figures) -> Figures:
+    """The sums of both."""
     total = dict(left)
     for group, figures in right.items():
         before = total.get(group, (0,) * len(figures))
-        total[group] = tuple(a + sign * b for a, b in zip(before, figures, strict=True))
+        total[group] = tuple(a + b for a, b in zip(before, figures, strict=True))
     return total
 
 

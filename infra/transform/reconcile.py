@@ -1,10 +1,12 @@
 """Compares Postgres with silver and gold at one point of the log, exactly, while both go on.
 
 A read-only snapshot of Postgres is opened, a marker is committed after it, and once the marker and
-everything before it has arrived, the warehouse is compared as of that snapshot. All compared
-figures are sums (of rows, amounts, checksums), so what the snapshot does not see is taken off them:
+everything before it is in the bronze logs, the warehouse is compared as of that snapshot. What is
+compared are sums (of rows, amounts, checksums), so a table is brought to the snapshot by its sums:
 
-    figures as of the snapshot = figures now - figures of the unseen changes up to the watermark
+    figures as of the snapshot = figures of the table now
+        - what it has applied of the changes the snapshot does not see
+        + what it has not applied yet of the changes the snapshot sees
 
 A table and its watermark are read by one query, which sees one moment of both. The changes come
 from the bronze log, which only grows, so they may be read later. Silver's states are compared with
@@ -28,7 +30,8 @@ from clickhouse_connect.driver.client import Client
 
 from infra.errors import FinhouseError
 from infra.settings import Settings
-from infra.transform.arrival import LOGS, wait_for_arrival
+from infra.transform.arrival import LOGS, wait_for_logs, wait_until_none_is_void
+from infra.transform.comparisons import TABLES
 from infra.transform.figures import (
     Additive,
     Figure,
@@ -36,7 +39,7 @@ from infra.transform.figures import (
     Group,
     Unequal,
     Warehouse,
-    combined,
+    added,
     figures_of,
     grouping_of,
     numbers,
@@ -46,12 +49,13 @@ from infra.transform.figures import (
     state_sums,
     texts,
     unequal_groups,
-    up_to,
 )
 from infra.transform.rows import (
+    Log,
     Row,
     Source,
     as_of,
+    changes,
     corrections,
     current,
     is_time,
@@ -61,16 +65,21 @@ from infra.transform.rows import (
     postgres_label,
     postgres_shown,
     postgres_slice,
-    unseen_changes,
+    step_to_snapshot,
     warehouse_label,
     warehouse_shown,
     warehouse_slice,
 )
-from infra.transform.snapshot import Connection, Snapshot, open_snapshot, unreachable
+from infra.transform.snapshot import (
+    LOOKBACK_EVENTS,
+    Connection,
+    Snapshot,
+    open_snapshot,
+    unreachable,
+)
 from infra.transform.warehouse import connect, positions
 
 # Of one comparison at most so many groups, slices of them and keys are searched for the culprits.
-HISTORIES = "select source_table, history_start from bronze.histories order by source_table"
 NAMED_GROUPS = 64
 NAMED_SLICES = 256
 NAMED_KEYS = 1000
@@ -156,23 +165,25 @@ def reconcile(
     results: list[tuple[Comparison, list[Difference]]] = []
     try:
         starts = positions(client, LOGS)
-        histories = client.query(HISTORIES).result_rows
+        histories = _histories(client)
         with (
             open_snapshot(settings, threads) as (postgres, snapshot),
             ThreadPoolExecutor(1) as pool,
         ):
             warehouse = Warehouse(client, threads, _addresses(postgres))
-            run = _Run(warehouse, postgres, snapshot, starts)
+            logs = {name: Log(starts[name], histories[name]) for name in TABLES}
+            run = _Run(warehouse, postgres, snapshot, logs)
             # Postgres counts while the changes are still on their way.
             counted = {
                 name: pool.submit(run.count_in_postgres, source)
                 for name, source in warehouse.sources.items()
             }
-            wait_for_arrival(settings, client, progress)
+            ends = wait_for_logs(settings, client, progress)
+            wait_until_none_is_void(client, progress)
             for name, source in warehouse.sources.items():
                 progress(f"comparing {name}")
-                results += run.compare(source, counted[name])
-            if client.query(HISTORIES).result_rows != histories:
+                results += run.compare(source, counted[name], ends[name])
+            if _histories(client) != histories:
                 raise FinhouseError(
                     "a table was emptied or copied anew meanwhile",
                     why="what it held at the time of the snapshot of Postgres is void by now",
@@ -201,17 +212,20 @@ class _Run:
         warehouse: Warehouse,
         postgres: Connection,
         snapshot: Snapshot,
-        starts: Mapping[str, int],
+        logs: Mapping[str, Log],
     ) -> None:
         self._warehouse = warehouse
         self._postgres = postgres
         self._snapshot = snapshot
-        self._starts = starts
+        self._logs = logs
 
     def compare(
-        self, source: Source, counted: Future[Figures]
+        self, source: Source, counted: Future[Figures], end: int
     ) -> Iterator[tuple[Comparison, list[Difference]]]:
-        """Compare what is made from one source table; `counted` is what Postgres has."""
+        """Compare what is made from one source table.
+
+        `counted` is what Postgres has, `end` the offset of the last change to count with.
+        """
         additives = self._warehouse.additives[source.name]
         names = ("rows", *([source.table.amount] if source.table.amount else []), "checksum")
 
@@ -224,18 +238,24 @@ class _Run:
             grouping_of(source), sums("sign"), f"({current(source)})", source.state
         )
         held = [
-            self._warehouse.read(
-                one.grouping, one.own_sums(), one.relation, position(one.watermark)
-            )
+            self._warehouse.read(one.grouping, one.own_sums(), one.relation, one.watermark)
             for one in additives
         ]
-        # Parsed once for all; each takes off what it has applied.
-        wanted = sums(up_to(applied))
+        # What is void has been taken off by rebuilding the table.
+        begins = self._logs[source.name].begins
+        offsets = [max(at, begins - 1) for at in (applied, *(at for _, at in held))]
+        if end - min(offsets) > LOOKBACK_EVENTS:
+            note = f"not compared: more than {LOOKBACK_EVENTS:,} changes are not applied yet"
+            yield Comparison(source.state, 0, 0, 0, note), []
+            yield from ((Comparison(one.name, 0, 0, 0, note), []) for one in additives)
+            return
+        # Parsed once for all; each takes the step from its own offset.
+        wanted = sums(step_to_snapshot(offsets[0]))
         width = len(wanted)
-        for one, (_, until) in zip(additives, held, strict=True):
-            wanted += one.source_sums(up_to(until))
-        changes = self._unseen(source, wanted, max(applied, *(until for _, until in held), -1))
-        state = combined(state, part(changes, 0, width), -1)
+        for one, at in zip(additives, offsets[1:], strict=True):
+            wanted += one.source_sums(step_to_snapshot(at))
+        steps = self._steps(source, wanted, min(offsets), max(offsets))
+        state = added(state, part(steps, 0, width))
 
         stored = counted.result()
         unequal = unequal_groups(stored, part(state, 0, len(names)))
@@ -243,18 +263,18 @@ class _Run:
         yield _result(source.state, names, stored, unequal, [row.named() for row in rows])
 
         corrected = [correction for row in rows for correction in row.corrections()]
-        at, change_at = len(names), width
+        position, step = len(names), width
         for one, (own, _) in zip(additives, held, strict=True):
             width = len(one.figures)
-            reference = part(state, at, width)
+            reference = part(state, position, width)
             if corrected:
-                fix = self._corrections(source, one.source_sums("sign"), corrected)
-                reference = combined(reference, fix, 1)
+                missing = self._corrections(source, one.source_sums("sign"), corrected)
+                reference = added(reference, missing)
             reference = regrouped(reference, one.groups)
-            unseen = regrouped(part(changes, change_at, width), one.groups)
-            at, change_at = at + width, change_at + width
+            own = added(own, regrouped(part(steps, step, width), one.groups))
+            position, step = position + width, step + width
             if is_complete:
-                unequal = unequal_groups(reference, combined(own, unseen, -1))
+                unequal = unequal_groups(reference, own)
                 keys = self._differing_keys(source, one, unequal, corrected)
                 yield _result(one.name, one.figures, reference, unequal, keys)
             else:
@@ -282,10 +302,10 @@ class _Run:
         rows = self._postgres.execute(query.encode(), parameters)
         return figures_of(rows)
 
-    def _unseen(self, source: Source, sums: Sequence[str], until: int) -> Figures:
-        """Figures of the changes the snapshot does not see, up to an offset."""
-        changes = unseen_changes(source, self._snapshot, self._starts[source.name], str(until))
-        query = select_figures(grouping_of(source), sums, f"({changes})")
+    def _steps(self, source: Source, sums: Sequence[str], since: int, until: int) -> Figures:
+        """Figures of the changes between tables at some offsets and the snapshot."""
+        rows = changes(source, self._snapshot, self._logs[source.name], since, until)
+        query = select_figures(grouping_of(source), sums, f"({rows})")
         return figures_of(self._warehouse.query(query))
 
     def _corrections(
@@ -376,12 +396,18 @@ class _Run:
         if not unequal:
             return []
         measures = [f"m{index}" for index in range(len(one.measures))]
-        applied, shown = position(source.state), position(one.watermark)
+        log = self._logs[source.name]
+        applied = log.applied(position(source.state))
+        shown = log.applied(position(one.watermark))
+        steps = changes(
+            source,
+            self._snapshot,
+            log,
+            f"least({applied}, {shown})",
+            f"greatest({applied}, {shown})",
+        )
         is_wanted = "in {labels:Array(String)}"
         of_source = _label_of(grouping_of(source)[index] for index in one.groups)
-        changes = unseen_changes(
-            source, self._snapshot, self._starts[source.name], f"greatest({applied}, {shown})"
-        )
 
         def values(keys: Iterable[str], figures: Iterable[str], times: str) -> str:
             """Select list, the same for every part: keys and measures, as often as they count."""
@@ -415,11 +441,12 @@ class _Run:
                 from ({current(source)} union all {corrections(source)})
                 where {of_source} {is_wanted}
                 union all
-                select toInt8(part) as side, {values(*expected, "-sign")}
-                from ({changes})
-                array join arrayConcat(
-                    if(_offset <= {applied}, [0], []), if(_offset <= {shown}, [1], [])
-                ) as part
+                select toInt8(1) as side, {values(*expected, step_to_snapshot(shown))}
+                from ({steps})
+                where {of_source} {is_wanted}
+                union all
+                select toInt8(0) as side, {values(*expected, step_to_snapshot(applied))}
+                from ({steps})
                 where {of_source} {is_wanted}
             )
             group by {", ".join(by)}
@@ -437,7 +464,7 @@ class _Run:
         return [_named_key(one, key, figures) for key, figures in found]
 
     def _as_of(self, source: Source) -> str:
-        return as_of(source, self._snapshot, self._starts[source.name])
+        return as_of(source, self._snapshot, self._logs[source.name])
 
     def _query_as_of(
         self,
@@ -593,6 +620,12 @@ def _group_of(row: Row, types: Mapping[str, str], columns: Iterable[str]) -> Gro
 
 def _key_of(source: Source, row: Row) -> Group:
     return tuple(str(row[column]) for column in source.table.key)
+
+
+def _histories(client: Client) -> dict[str, int]:
+    """The offset at which the history of each log begins."""
+    rows = client.query("select source_table, history_start from bronze.histories").result_rows
+    return {str(table): int(start) for table, start in rows}
 
 
 def _addresses(postgres: Connection) -> list[tuple[str, str]]:

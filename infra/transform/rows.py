@@ -58,6 +58,19 @@ class Source:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A bronze log just before a snapshot of Postgres: the highest offset in it, and the first that
+    is not void (TRUNCATE, or a new copy of the source)."""
+
+    newest: int
+    begins: int
+
+    def applied(self, position: str) -> str:
+        """Scalar: up to which offset a table at `position` has applied all that counts."""
+        return f"greatest({position}, {self.begins - 1})"
+
+
 def base_type(type: str) -> str:
     """A ClickHouse type without Nullable and LowCardinality around it."""
     while wrapped := re.fullmatch(r"(?:Nullable|LowCardinality)\((.*)\)", type):
@@ -190,11 +203,16 @@ def current(source: Source) -> str:
     )
 
 
-def as_of(source: Source, snapshot: Snapshot, start: int) -> str:
+def as_of(source: Source, snapshot: Snapshot, log: Log) -> str:
     """Select: the rows of a state table as of the snapshot, as signed rows that add up to them."""
     columns = ", ".join(source.columns)
-    changes = unseen_changes(source, snapshot, start, position(source.state))
-    return f"{current(source)} union all select toInt8(-sign) as sign, {columns} from ({changes})"
+    at = log.applied(position(source.state))
+    missing = changes(source, snapshot, log, at, at)
+    return f"""
+        {current(source)}
+        union all
+        select toInt8({step_to_snapshot(at)}) as sign, {columns} from ({missing})
+    """
 
 
 def corrections(source: Source) -> str:
@@ -205,33 +223,53 @@ def corrections(source: Source) -> str:
     )
 
 
-def unseen_changes(source: Source, snapshot: Snapshot, start: int, until: str) -> str:
-    """Select: what a table became between the snapshot and offset `until`, as signed rows.
+def step_to_snapshot(applied: str | int) -> str:
+    """How often a row of changes() counts to bring a table from an offset to the snapshot.
 
-    -1 with each row that went, +1 with each that came, and the `_offset` of the change (0 if the
-    table has no deltas: these are all up to `until`). `start` is the log's highest offset from
-    before the snapshot, `until` an expression.
+    What the snapshot sees and the table has not applied is added; what the table has applied and
+    the snapshot does not see is taken off.
+    """
+    return (
+        f"multiIf(is_seen and _offset > {applied}, sign,"
+        f" not is_seen and _offset <= {applied}, -sign, 0)"
+    )
+
+
+def changes(
+    source: Source, snapshot: Snapshot, log: Log, since: str | int, until: str | int
+) -> str:
+    """Select: the changes between tables that are at offsets `since` to `until`, and the snapshot.
+
+    Signed rows (-1 with each that went, +1 with each that came), whether the snapshot sees the
+    change, and its `_offset`. Of a table without deltas the net changes, for one table at offset
+    `since` = `until`.
     """
     columns = source.columns
-    unseen = f"({snapshot.unseen(start)} and _offset <= {until})"
+    unseen = snapshot.unseen(log.newest)
+    is_between = f"(_offset > {since} or (_offset <= {until} and {unseen}))"
+    wanted = f"_error = '' and _offset >= {log.begins} and {is_between}"
     if source.table.has_deltas:  # the events carry the whole old row
         return f"""
-            select sign, {_parsed("image", columns)}, _offset
+            select sign, {_parsed("image", columns)}, is_seen, _offset
             from (
                 select
                     toInt8(tupleElement(change, 1)) as sign,
                     {_image("tupleElement(change, 2)", columns)} as image,
+                    is_seen,
                     _offset
                 from (
-                    select _offset, before, after from {source.log} where {unseen}
+                    select before, after, not ({unseen}) as is_seen, _offset
+                    from {source.log}
+                    where {wanted}
                     limit 1 by _offset
                 )
                 array join [(-1, before), (1, after)] as change
                 where tupleElement(change, 2) != ''
             )
         """
-    # The old row is the last one the snapshot sees, anywhere in the log; and of a large value that
-    # an update did not touch, the last that an event has.
+    # From the row the table has at its offset to the row the snapshot sees: both are the last of
+    # their events, anywhere in the log. Of a large value that an update did not touch, the last
+    # that an event has.
     last = ", ".join(
         f"argMaxIf(tuple(tupleElement(image, '{name}')), _offset, _op != 'd' and"
         f" ifNull(tupleElement(image, '{name}') != '{UNCHANGED}', 1)) as last_{name}"
@@ -239,8 +277,9 @@ def unseen_changes(source: Source, snapshot: Snapshot, start: int, until: str) -
     )
     row = ", ".join(f"tupleElement(last_{name}, 1)" for name in columns)
     names = ", ".join(f"{name} Nullable(String)" for name in columns)
+    sides = f"arrayConcat(if(_offset <= {until}, [-1], []), if({unseen}, [], [1]))"
     return f"""
-        select sign, {_parsed("row", columns)}, toUInt64(0) as _offset
+        select sign, {_parsed("row", columns)}, true as is_seen, {until} + 1 as _offset
         from (
             select sign, cast(({row}) as Tuple({names})) as row
             from (
@@ -253,12 +292,11 @@ def unseen_changes(source: Source, snapshot: Snapshot, start: int, until: str) -
                         _offset,
                         {_image("after", columns)} as image
                     from {source.log}
-                    array join if({unseen}, [1], [1, -1]) as side
+                    array join {sides} as side
                     where
                         _error = ''
-                        and _offset >= {history_start(source.name)}
-                        and _offset <= {until}
-                        and _key in (select _key from {source.log} where {unseen})
+                        and _offset >= {log.begins}
+                        and _key in (select _key from {source.log} where {wanted})
                 )
                 group by sign, _key
                 having last_op != 'd'

@@ -13,7 +13,7 @@ import pytest
 
 from infra.embedded.supervisor import Supervisor
 from infra.settings import Settings
-from infra.transform.arrival import wait_for_arrival
+from infra.transform.arrival import wait_for_logs
 from infra.transform.comparisons import FACTS, TABLES
 from infra.transform.reconcile import DIFFERS, EXTRA, MISSING, Difference
 from infra.transform.snapshot import Snapshot
@@ -46,7 +46,8 @@ def standing(world: World, *rebuilt: str) -> Iterator[None]:
     try:
         yield
     finally:
-        finhouse("dbt", "run", "--full-refresh", "-s", *rebuilt)
+        if rebuilt:
+            finhouse("dbt", "run", "--full-refresh", "-s", *rebuilt)
         supervisor.start("transform")
 
 
@@ -120,7 +121,7 @@ def test_what_commits_after_the_snapshot_is_no_difference(
         world.write("insert into finance.merchants values (%s, 'A', 'travel', 'DE', 2)", id)
     counts: list[int] = []
 
-    def after_changes(*arguments: Any) -> None:
+    def after_changes(*arguments: Any) -> dict[str, int]:
         change = "update finance.transactions set amount = amount + 1, status = 'failed'"
         world.write(change + " where transaction_id = %s", kept)
         world.write(change + " where transaction_id = %s", kept)
@@ -134,13 +135,30 @@ def test_what_commits_after_the_snapshot_is_no_difference(
         world.write(
             "insert into finance.merchants values (%s, 'B', 'travel', 'DE', 2)", merchants[2]
         )
-        wait_for_arrival(*arguments)
+        world.settle()
         counts.append(world.day(DAY)[("EUR", "failed")][0])
+        return wait_for_logs(*arguments)
 
-    monkeypatch.setattr("infra.transform.reconcile.wait_for_arrival", after_changes)
+    monkeypatch.setattr("infra.transform.reconcile.wait_for_logs", after_changes)
     assert world.differences() == []
-    assert counts == [1]  # they had arrived
+    assert counts == [1]  # they had been applied
     monkeypatch.undo()
+    assert world.differences() == []
+
+
+def test_what_is_not_applied_yet_is_no_difference(world: World) -> None:
+    """The transform loop stands still, and changes of every kind wait in bronze."""
+    kept, gone = world.pay("5.00", at=f"{DAY} 08:00Z"), world.pay("6.00", at=f"{DAY} 08:00Z")
+    merchant = uuid4()
+    world.write("insert into finance.merchants values (%s, 'C', 'travel', 'DE', 2)", merchant)
+    with standing(world):
+        before = world.day(DAY)
+        world.write("update finance.transactions set amount = 7 where transaction_id = %s", kept)
+        world.write("delete from finance.transactions where transaction_id = %s", gone)
+        world.write("delete from finance.merchants where merchant_id = %s", merchant)
+        assert world.differences() == []
+        assert world.day(DAY) == before
+    world.settle()
     assert world.differences() == []
 
 

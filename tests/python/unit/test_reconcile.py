@@ -12,7 +12,7 @@ import pytest
 
 from infra.settings import ROOT
 from infra.transform.comparisons import FACTS, TABLES
-from infra.transform.figures import Figures, combined, regrouped, unequal_groups
+from infra.transform.figures import Figures, added, regrouped, unequal_groups
 from infra.transform.parity import Mismatch, Suspects, model_of
 from infra.transform.project import Project
 from infra.transform.snapshot import Snapshot
@@ -67,13 +67,16 @@ def test_snapshot_is_read_and_written_as_postgres_does() -> None:
     assert Snapshot.parse("795:799:795,797", NOW).running == (795, 797)
 
 
-def test_figures_as_of_a_moment_are_those_of_now_less_the_changes() -> None:
-    now: Figures = {("a", "x"): (3, Decimal("30.00"), 7), ("b", "x"): (1, Decimal("0.01"), 2**127)}
-    changes: Figures = {
-        ("a", "x"): (1, Decimal("10.00"), 5),
-        ("c", "x"): (-1, Decimal("-5.00"), -9),
+def test_figures_add_up_by_group_and_by_fewer_groups() -> None:
+    now: Figures = {
+        ("a", "x"): (3, Decimal("30.00"), 7),
+        ("b", "x"): (1, Decimal("0.01"), 2**127),
     }
-    then = combined(now, changes, -1)
+    steps: Figures = {
+        ("a", "x"): (-1, Decimal("-10.00"), -5),
+        ("c", "x"): (1, Decimal("5.00"), 9),
+    }
+    then = added(now, steps)
     assert then[("a", "x")] == (2, Decimal("20.00"), 2)
     assert then[("c", "x")] == (1, Decimal("5.00"), 9)
     assert regrouped(then, [1]) == {("x",): (4, Decimal("25.01"), 2**127 + 11)}
