@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
+from infra.transform.comparisons import FACTS
 from infra.transform.figures import (
     Additive,
     Figures,
@@ -212,8 +213,8 @@ class Suspects:
     def next(self, found: Sequence[Mismatch]) -> Repair | None:
         """The rebuild to try first; None if nothing is wrong or all suspects were rebuilt.
 
-        A state and its deltas are made from one log, and either may be wrong. Facts that agree with
-        the deltas speak for them, so the state comes first; facts that do not, against them.
+        A state and its deltas are made from one log, and either may be wrong. A fact that agrees
+        with the deltas speaks for them, so the state comes first; not if all facts disagree.
         """
         if not found:
             self._rebuilt.clear()
@@ -221,7 +222,8 @@ class Suspects:
         suspects: list[Repair] = []
         for one in found:
             if one.model.endswith("_deltas"):
-                doubted = any(fact.other == one.model for fact in facts)
+                against = {fact.model for fact in facts if fact.other == one.model}
+                doubted = bool(against) and against == _facts_of(one.model)
                 pair = one.names if doubted else one.names[::-1]
                 reason = f"{one.model} against {one.other}: {one.message}"
                 suspects += [Repair(model, reason) for model in pair]
@@ -232,3 +234,12 @@ class Suspects:
         if chosen is not None:
             self._rebuilt.add(chosen.model)
         return chosen
+
+
+def _facts_of(deltas: str) -> set[str]:
+    """Models of the facts that are made from the model of a deltas table."""
+    return {
+        model_of(name)
+        for name, fact in FACTS.items()
+        if fact.watermark is None and deltas == f"silver_{fact.table}_deltas"
+    }

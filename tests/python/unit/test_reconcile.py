@@ -99,20 +99,27 @@ def test_groups_are_unequal_when_one_figure_is() -> None:
     ]
 
 
-STATE_WRONG = Mismatch("silver_x_deltas", "silver_x_state", 1, "one cent")
-FACT_WRONG = Mismatch("fct_y", "silver_x_deltas", 1, "one payment")
+STATE_WRONG = Mismatch("silver_refunds_deltas", "silver_refunds_state", 1, "one cent")
+FACT_WRONG = Mismatch("fct_refunds_by_day", "silver_refunds_deltas", 1, "one refund")
+OTHER_WRONG = Mismatch("fct_payments_by_day", "silver_transactions_deltas", 1, "one payment")
 
 
 def test_facts_say_which_of_state_and_deltas_is_rebuilt() -> None:
-    assert (one := Suspects().next([STATE_WRONG])) and one.model == "silver_x_state"
-    assert (one := Suspects().next([STATE_WRONG, FACT_WRONG])) and one.model == "silver_x_deltas"
-    assert (one := Suspects().next([FACT_WRONG])) and one.model == "fct_y"
+    def first(*found: Mismatch) -> str | None:
+        repair = Suspects().next(found)
+        return repair.model if repair else None
+
+    assert first(STATE_WRONG) == "silver_refunds_state"
+    assert first(STATE_WRONG, OTHER_WRONG) == "silver_refunds_state"
+    assert first(STATE_WRONG, FACT_WRONG) == "silver_refunds_deltas"
+    assert first(FACT_WRONG) == "fct_refunds_by_day"
+    assert first() is None
 
 
 def test_no_suspect_is_rebuilt_twice_before_all_is_right_again() -> None:
     suspects = Suspects()
     found = [repair.model for _ in range(2) if (repair := suspects.next([STATE_WRONG]))]
-    assert found == ["silver_x_state", "silver_x_deltas"]
+    assert found == ["silver_refunds_state", "silver_refunds_deltas"]
     assert suspects.next([STATE_WRONG]) is None
     assert suspects.next([]) is None
     assert suspects.next([STATE_WRONG]) is not None
