@@ -13,7 +13,7 @@
 {% for table, log in logs.items() %}
     select
         '{{ table }}' as source_table,
-        {{ history_start(log) | indent(8) }} as history_start,
-        {{ next_offset(log) }} as next_offset
+        assumeNotNull({{ history_start(log) | indent(8) }}) as history_start,
+        assumeNotNull({{ next_offset(log) }}) as next_offset
     {{ 'union all' if not loop.last }}
 {% endfor %}
