@@ -4,8 +4,9 @@ Three things are added or rewritten, in copies that only the tools see:
 
 - Tables that no server was asked about get the columns of their contracts: the site can be built
   without a running stack.
-- SQL that column lineage cannot follow is replaced by SQL with the same sources: a watermark reads
-  the very table it belongs to, the ARRAY JOIN of the signed changes hides a column in a tuple.
+- SQL that column lineage cannot follow is replaced by SQL with the same sources: the bounds of a
+  batch read the very table it goes to, the ARRAY JOIN of the signed changes hides a column in a
+  tuple.
 - What the project says in its own way is said in the tools' way: a column that bears the name of a
   dimension's key refers to that dimension, an enforced contract tests each of its columns.
 """
@@ -14,6 +15,9 @@ from __future__ import annotations
 
 import re
 from typing import Any
+
+import sqlglot
+from sqlglot import exp
 
 Json = dict[str, Any]
 
@@ -93,7 +97,23 @@ def followable(sql: str) -> str:
     sql = _WATERMARK.sub("0", sql)
     for pattern, replacement in _SIGNED:
         sql = pattern.sub(replacement, sql)
-    return sql
+    try:
+        tree = sqlglot.parse_one(sql, dialect="clickhouse")
+    except sqlglot.errors.SqlglotError:
+        return sql
+    for where in list(tree.find_all(exp.Where)):
+        condition = where.this
+        parts = list(condition.flatten()) if isinstance(condition, exp.And) else [condition]
+        kept = [part for part in parts if not _bounds_a_batch(part)]
+        if kept:
+            where.set("this", exp.and_(*kept))
+        else:
+            where.pop()
+    return tree.sql(dialect="clickhouse", pretty=True)
+
+
+def _bounds_a_batch(condition: exp.Expr) -> bool:
+    return isinstance(condition, exp.GTE | exp.LTE) and condition.this.name == "_offset"
 
 
 def _relate(manifest: Json, models: list[Json]) -> None:

@@ -128,10 +128,21 @@ def _dbt_docs(
             fix="./finhouse dbt docs generate shows the whole output",
             exit_code=1,
         )
-    page.mkdir(parents=True)
-    (work / "static_index.html").rename(page / "index.html")
     (work / "run_results.json").unlink()  # of the compilation: no test is in it
-    return _read(work / "manifest.json"), _read(work / "catalog.json")
+    manifest, catalog = _read(work / "manifest.json"), _read(work / "catalog.json")
+    # The page holds the manifest's text; of the macros in it, hundreds are dbt's own.
+    text = (work / "manifest.json").read_text(encoding="utf-8")
+    own = {
+        name: macro
+        for name, macro in manifest["macros"].items()
+        if macro["package_name"] == manifest["metadata"]["project_name"]
+    }
+    html = (work / "static_index.html").read_text(encoding="utf-8")
+    page.mkdir(parents=True)
+    (page / "index.html").write_text(
+        html.replace(text, json.dumps({**manifest, "macros": own})), encoding="utf-8"
+    )
+    return manifest, catalog
 
 
 def _dbt(settings: Settings, work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
