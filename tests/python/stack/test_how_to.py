@@ -18,8 +18,6 @@ from tests.python.stack.world import World, eventually, finhouse
 
 pytestmark = pytest.mark.stack
 
-MODELS = ("bronze_payouts", "silver_payouts_state", "bronze_quarantine")
-
 
 def run(project: Path, *arguments: str) -> None:
     """A finhouse command of the changed copy, on the stack of this test run."""
@@ -48,7 +46,7 @@ def project(world: World, tmp_path: Path) -> Iterator[Path]:
             "delete from finance_meta.schema_migrations where name like '%payouts.sql'"
         )
     finhouse("up", "--no-load")
-    finhouse("dbt", "run", "--select", "bronze_quarantine")
+    finhouse("dbt", "run", "--select", "bronze_quarantine", "bronze_histories")
     for name in ("bronze.payouts_mv", "bronze.payouts_queue", "bronze.payouts"):
         world.client.command(f"drop table if exists {name} sync")
     world.client.command("drop table if exists silver.payouts_state sync")
@@ -56,7 +54,8 @@ def project(world: World, tmp_path: Path) -> Iterator[Path]:
 
 def test_a_row_of_the_new_table_arrives_in_silver(world: World, project: Path) -> None:
     run(project, "up", "--no-load")
-    run(project, "dbt", "run", "--select", *MODELS)
+    run(project, "dbt", "run", "--select", "bronze_payouts+")
+    run(project, "dbt", "test", "--select", "bronze_histories")
     id = uuid4()
     world.write(
         "insert into finance.payouts values (%s, %s, 12.34, 'EUR', '2026-03-01 12:00Z')",
