@@ -164,9 +164,18 @@ class History:
         }
 
     def _merchant_changes(self) -> Row:
-        return {
+        changes: Row = {
             "merchant_name": self._rng.choice(("Shop", "Łate 晩い", "O'Neil \\ Söhne")),
             "risk_rating": self._rng.randint(1, 5),
+        }
+        if self._rng.random() < 0.3:
+            changes |= self._profile()
+        return changes
+
+    def _profile(self) -> Row:
+        """A text; a long one is not sent again by changes that leave it alone."""
+        return {
+            "profile_text": self._rng.choice((None, "", "short", self._rng.choice("äß") * 3000))
         }
 
     def _new_merchant(self, key: Key) -> Row:
@@ -177,6 +186,7 @@ class History:
             "country": self._rng.choice(COUNTRIES),
             "risk_rating": self._rng.randint(1, 5),
             "updated_at": self._now,
+            **self._profile(),
         }
 
     def _rate(self) -> None:
@@ -270,8 +280,7 @@ class History:
         """Insert the row if it is not there (for the first time or again); else update, re-key or
         delete it."""
         if key not in self._source.tables[table]:
-            is_snapshot = self._rng.random() < 0.1
-            self._source.insert(table, new(key), is_snapshot=is_snapshot)
+            self._source.insert(table, new(key))
             return
         kind = self._rng.random()
         if kind < 0.70:
@@ -290,10 +299,12 @@ class History:
             values = {"ip": self._rng.choice(self._ips)}
         else:
             values = {KEYS[table][0]: self._rng.choice((self._uuid(), *self._ids[table]))}
+        if table == "merchants":
+            values |= self._profile()
         row = {**self._source.tables[table][key], **changes, **values}
         if key_of(table, row) in self._source.tables[table]:
             return
-        self._source.update(table, key, **changes, **values, updated_at=self._now)
+        self._source.update(table, key, **{**changes, **values}, updated_at=self._now)
         if table in FULL_BEFORE and values[KEYS[table][0]] not in self._ids[table]:
             self._ids[table].append(values[KEYS[table][0]])
 
