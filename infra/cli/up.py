@@ -250,11 +250,11 @@ def _warehouse(settings: Settings, since: datetime, progress: Progress) -> tuple
     from infra.transform import warehouse
 
     task = progress.add_task("warehouse", total=None)
-    nodes = warehouse.wait_until_built(
+    tier, nodes = warehouse.wait_until_fresh(
         settings, since, lambda text: progress.update(task, description=f"warehouse {text[:40]}")
     )
     progress.update(task, visible=False)
-    return "warehouse", f"{nodes} dbt nodes built"
+    return "warehouse", f"{nodes} dbt nodes built" if tier == "build" else "goes on where it was"
 
 
 def _wait_for_live_payment(settings: Settings) -> None:

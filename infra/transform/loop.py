@@ -75,6 +75,15 @@ def run_tier(project: Project, tier: str) -> list[ModelRun]:
     return project.run("run", "--select", SELECTORS[tier], "--no-populate-cache", "--threads", "2")
 
 
+def was_built(client: Client) -> bool:
+    """Whether an earlier process has built this warehouse."""
+    try:
+        built = "select count() from ops.transform_runs where tier = 'build' and status = 'success'"
+        return bool(client.command(built))
+    except ClickHouseError:
+        return False  # no such table yet
+
+
 def main() -> None:
     """Run cycles until SIGTERM or SIGINT; the cycle under way is finished first."""
     # A handler of its own: dbt replaces those of the root logger.
@@ -93,6 +102,7 @@ def main() -> None:
     watch = Watch(settings, stop)
     client: Client | None = None
     is_built = False
+    is_first = True
     slow_due = 0.0
     check_due = 0.0
     backoff = 0.0
@@ -112,8 +122,11 @@ def main() -> None:
                 capture.refuse_if_broken(settings, client)
                 check_due = started + capture.CHECK_SECONDS
             tier = "build" if not is_built else "slow" if started >= slow_due else "live"
-            runs = run_tier(project, tier)
             client = client or connect(settings)
+            if is_first and was_built(client):
+                tier = "live"  # figures first: what has changed in the project can wait a cycle
+            is_first = False
+            runs = run_tier(project, tier)
             write_runs(client, tier, started_at, runs)
             if watch.is_alive() and (repairs := watch.repair(project)):
                 write_runs(client, "repair", started_at, repairs)

@@ -13,8 +13,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from infra.errors import FinhouseError
 from infra.settings import Settings
 
-# The first build may meet servers that are still starting.
-TOLERATED_BUILDS = 3
+# The first cycle may meet servers that are still starting.
+TOLERATED_FAILURES = 3
 
 
 def connect(settings: Settings) -> Client:
@@ -51,20 +51,21 @@ def positions(client: Client, tables: Mapping[str, str]) -> dict[str, int]:
     return {str(name): int(position) for name, position in rows}
 
 
-def wait_until_built(
+def wait_until_fresh(
     settings: Settings,
     since: datetime,
     progress: Callable[[str], None],
     timeout: float = 180.0,
-) -> int:
-    """Wait until a build the transform loop started after `since` is done; number of its nodes.
+) -> tuple[str, int]:
+    """Wait until a cycle the transform loop started after `since` is done; its tier and nodes.
 
-    Raises FinhouseError with dbt's message if builds keep failing, or after `timeout` seconds.
+    Raises FinhouseError with dbt's message if cycles keep failing, or after `timeout` seconds.
     """
     client = connect(settings)
     deadline = time.monotonic() + timeout
     query = """
         select
+            anyIf(tier, cycle_id = newest),
             countIf(cycle_id = newest),
             countIf(cycle_id = newest and status = 'error'),
             uniqExactIf(cycle_id, status = 'error'),
@@ -73,9 +74,9 @@ def wait_until_built(
         cross join (
             select argMax(cycle_id, started_at) as newest
             from ops.transform_runs
-            where tier = 'build' and started_at >= {since:DateTime64(3, 'UTC')}
-        ) as builds
-        where tier = 'build' and started_at >= {since:DateTime64(3, 'UTC')}
+            where started_at >= {since:DateTime64(3, 'UTC')}
+        ) as cycles
+        where started_at >= {since:DateTime64(3, 'UTC')}
     """
     message = ""
     while time.monotonic() < deadline:
@@ -84,15 +85,15 @@ def wait_until_built(
         except ClickHouseError:
             pass  # the loop has not made the table yet
         else:
-            nodes, errors, failed_builds, message = answer.result_rows[0]
+            tier, nodes, errors, failed_cycles, message = answer.result_rows[0]
             if nodes and not errors:
-                return int(nodes)
-            if failed_builds >= TOLERATED_BUILDS:
+                return str(tier), int(nodes)
+            if failed_cycles >= TOLERATED_FAILURES:
                 break
         progress(message)
         time.sleep(0.1)
     raise FinhouseError(
         "the warehouse was not built",
-        why=message or f"the transform loop finished no build within {timeout:.0f} s",
+        why=message or f"the transform loop finished no cycle within {timeout:.0f} s",
         fix="./finhouse logs transform",
     )
