@@ -16,6 +16,8 @@ from tests.python.stack.world import World, finhouse
 # Tests of stack behaviour that disturb it come last, the ones that read its state first.
 _ORDER = ("unit", "property", "dashboard", "stack/test_", "browser", "stack/test_faults")
 
+CACHE = f"{PREFIX}CACHE_DIR"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Logic first: it fails in seconds. Faults last."""
@@ -41,7 +43,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
                 environment[f"{PREFIX}KAFKA_BOOTSTRAP"] = f"127.0.0.1:{port}"
             else:
                 environment[f"{PREFIX}{attribute.upper()}"] = port
-    before = {name: os.environ.get(name) for name in environment}
+    before = dict(os.environ)
+    # Not what another fixture has exported of its own warehouse, passwords and all.
+    for name in [name for name in os.environ if name.startswith(PREFIX) and name != CACHE]:
+        del os.environ[name]
     os.environ.update(environment)
     try:
         finhouse("up", "--no-load", timeout=300)
@@ -54,11 +59,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         subprocess.run(
             [str(ROOT / "finhouse"), "down", "--wipe", "--yes"], check=False, timeout=120
         )
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture
