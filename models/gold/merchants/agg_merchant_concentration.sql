@@ -9,7 +9,7 @@ with ranked as (
 )
 
 select
-    today() as as_of_date,
+    toDate({{ now_utc() }}) as as_of_date,
     toInt64(count()) as count_merchants,
     sumIf(volume_share, place <= 10) as top_10_share,
     sum(volume_share * volume_share) as herfindahl_index

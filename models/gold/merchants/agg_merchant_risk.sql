@@ -16,7 +16,7 @@ proxied as (
         ) }} as geo_share
     from {{ ref('fct_merchant_ips_by_day') }} as ips
     inner join addresses on ips.ip = addresses.ip
-    where ips.payment_date > today() - {{ days }}
+    where ips.payment_date > toDate({{ now_utc() }}) - {{ days }}
     group by merchant_id
 
 ),
@@ -28,7 +28,7 @@ hours as (
         payment_hour,
         sum(count_payments) as count_attempted
     from {{ ref('fct_payments_by_hour') }}
-    where toDate(payment_hour) > today() - {{ days }}
+    where toDate(payment_hour) > toDate({{ now_utc() }}) - {{ days }}
     group by merchant_id, payment_hour
     having count_attempted > 0
 

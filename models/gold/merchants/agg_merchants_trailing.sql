@@ -12,7 +12,7 @@ with window as (
         {{ sum_or_null('refunded_amount_eur') }} as refunded_amount_eur,
         {{ sum_or_null('lost_amount_eur') }} as lost_amount_eur
     from {{ ref('agg_adjustments_by_payment_day') }}
-    where payment_date > today() - {{ days }}
+    where payment_date > toDate({{ now_utc() }}) - {{ days }}
     group by merchant_id
 
 ),

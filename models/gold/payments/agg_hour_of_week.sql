@@ -9,8 +9,8 @@ with slots as (
         sumIf(count_payments, status = 'success') as count_successful
     from {{ ref('fct_payments_by_hour') }}
     where
-        payment_hour >= toStartOfDay(now('UTC')) - interval {{ 7 * weeks }} day
-        and payment_hour < toStartOfDay(now('UTC'))
+        payment_hour >= toStartOfDay({{ now_utc() }}) - interval {{ 7 * weeks }} day
+        and payment_hour < toStartOfDay({{ now_utc() }})
     group by weekday, hour
     having count_attempted != 0
 
