@@ -1,16 +1,7 @@
 {{ config(materialized='view') }}
 
-{%- set logs = {
-    'accounts': ref('bronze_accounts'),
-    'merchants': ref('bronze_merchants'),
-    'ip_geo': ref('bronze_ip_geo'),
-    'fx_rates': ref('bronze_fx_rates'),
-    'transactions': ref('bronze_transactions'),
-    'refunds': ref('bronze_refunds'),
-    'disputes': ref('bronze_disputes'),
-    'heartbeat': ref('bronze_heartbeat'),
-} %}
-{% for table, log in logs.items() %}
+{% for table in source_tables() %}
+    {%- set log = ref('bronze_' ~ table) %}
     select
         '{{ table }}' as source_table,
         _offset as kafka_offset,
