@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -67,7 +68,7 @@ def ensure_topics(settings: Settings) -> list[str]:
     }
     partitions = int(config.pop("partitions"))
     replicas = int(config.pop("replication.factor"))
-    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap})
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
     names = [topic_of(table) for table in tables(settings)]
     try:
         existing = admin.list_topics(timeout=10).topics
@@ -88,13 +89,13 @@ def ensure_topics(settings: Settings) -> list[str]:
     return sorted(created)
 
 
-def topics(settings: Settings) -> dict[str, Topic]:
-    """Topic of each captured table; a table without one is left out.
+def topics(settings: Settings, tables: Iterable[str]) -> dict[str, Topic]:
+    """Topic of each of these tables; a table without one is left out.
 
     Raises FinhouseError if Kafka does not answer.
     """
     admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
-    names = {topic_of(table): table for table in tables(settings)}
+    names = {topic_of(table): table for table in tables}
     found = {}
     try:
         described = admin.describe_topics(TopicCollection(list(names)), request_timeout=5)

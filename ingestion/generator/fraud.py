@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion.generator.payments import Payments, decline_codes
+from ingestion.generator.payments import Payments, replace_payments
 from ingestion.generator.rows import (
-    NULL,
     Bytes,
     Ints,
     copy_text,
@@ -28,7 +27,7 @@ from ingestion.generator.rows import (
     text,
     time_text,
 )
-from ingestion.generator.world import FAILED, PENDING, SUCCESS, Floats, World
+from ingestion.generator.world import Floats, World
 
 FRAUD_SHARE = 0.004  # of all payments
 REPORTED_SHARE = 0.6  # of the successful ones: the card's owner disputes them
@@ -102,17 +101,8 @@ def plant(
     rng: np.random.Generator, world: World, payments: Payments, place: Ints, attempts: Attempts
 ) -> bytes:
     """Turn the payments at `place` into these attempts; returns the rows of fraud_labels."""
-    payments.account[place] = attempts["account"]
-    payments.merchant[place] = attempts["merchant"]
-    payments.cents[place] = attempts["cents"]
-    payments.ip[place] = attempts["ip"]
-    payments.device[place] = attempts["device"]
-    failed = rng.random(len(place)) < attempts["declines"]
-    undecided = payments.status[place] == PENDING
-    status = np.select([undecided, failed], [PENDING, FAILED], default=SUCCESS)
-    payments.status[place] = status
-    codes = decline_codes(rng, world, attempts["merchant"])
-    payments.decline[place] = np.where(status == FAILED, codes, NULL)
+    columns = {name: attempts[name] for name in ("account", "merchant", "cents", "ip", "device")}
+    replace_payments(rng, world, payments, place, columns, attempts["declines"])
     return copy_text(
         [payments.id[place], PATTERNS[attempts["pattern"]], time_text(payments.occurred[place])]
     )

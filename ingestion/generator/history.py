@@ -14,6 +14,7 @@ from infra.errors import FinhouseError
 from infra.settings import Settings
 from ingestion.generator.fraud import REPORTED_SHARE, Attempts, plan_fraud, plant
 from ingestion.generator.payments import Payments, draw_payments, history_moments
+from ingestion.generator.retries import no_retries, plan_retries, plant_retries
 from ingestion.generator.rows import (
     NULL,
     Ints,
@@ -25,6 +26,7 @@ from ingestion.generator.rows import (
     time_text,
 )
 from ingestion.generator.settings import GeneratorSettings
+from ingestion.generator.state import Waiting
 from ingestion.generator.world import (
     CURRENCIES,
     SUCCESS,
@@ -40,6 +42,7 @@ from ingestion.source import connect
 _DAY = 86_400_000_000
 _CHUNK = 25_000  # rows between two reports of progress
 _RECENT = 900_000_000  # µs: a payment younger than this may still be undecided
+_RETRIED = (120_000_000, 20 * 3_600_000_000)  # µs: a retry follows after so long, from and to
 
 REFUND_SHARE = 0.02
 DISPUTE_SHARE = 0.003
@@ -137,6 +140,7 @@ def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes
     count = generator.history_transactions - len(past)
     ordinary = history_moments(rng, now, generator.history_days, count)
     moments = np.sort(np.concatenate([ordinary, fraud["due"]]))
+    retries = Waiting(**no_retries())
     for start in range(0, len(moments), _CHUNK):
         occurred = moments[start : start + _CHUNK]
         payments = draw_payments(
@@ -150,6 +154,7 @@ def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes
         )
         place, attempts = _attempts_at(fraud, occurred)
         labels = plant(rng, world, payments, place, attempts)
+        _retry(rng, world, payments, place, retries)
         settled = np.minimum(occurred + rng.integers(200_000, 8_000_000, len(occurred)), now)
         yield "finance.transactions", payments.copy_rows(world, settled), len(occurred)
         yield "finance_meta.fraud_labels", labels, len(place)
@@ -162,6 +167,27 @@ def _attempts_at(fraud: Attempts, occurred: Ints) -> tuple[Ints, Attempts]:
     inside = np.flatnonzero((fraud["due"] >= occurred[0]) & (fraud["due"] <= occurred[-1]))
     place, first = np.unique(np.searchsorted(occurred, fraud["due"][inside]), return_index=True)
     return place, {name: column[inside[first]] for name, column in fraud.items()}
+
+
+def _retry(
+    rng: np.random.Generator, world: World, payments: Payments, fraud: Ints, waiting: Waiting
+) -> None:
+    """Turn payments into the retries that are `waiting` or follow from these payments themselves,
+    retries of retries too. Those of a ring, and those that are retried, stay what they are."""
+    is_kept = np.zeros(len(payments.id), dtype=bool)
+    is_kept[fraud] = True
+    fresh = np.flatnonzero(~is_kept)
+    while len(fresh):
+        planned, retried = plan_retries(rng, payments, fresh, *_RETRIED)
+        is_kept[retried] = True
+        waiting.add(**planned)
+        due = waiting.take(int(payments.occurred[-1]))
+        place, first = np.unique(np.searchsorted(payments.occurred, due["due"]), return_index=True)
+        free = ~is_kept[place]
+        fresh = place[free]
+        chosen = {name: column[first[free]] for name, column in due.items()}
+        plant_retries(rng, world, payments, fresh, chosen)
+        is_kept[fresh] = True
 
 
 def _reference(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingestion.generator.rows import (
     NULL,
@@ -132,6 +135,26 @@ def draw_payments(
         ip=np.where(chances[6] > 0.97, NULL, ip),
         device=np.where(chances[8] < 0.02, NULL, world.devices[2 * account + (chances[8] > 0.75)]),
     )
+
+
+def replace_payments(
+    rng: np.random.Generator,
+    world: World,
+    payments: Payments,
+    place: Ints,
+    columns: Mapping[str, NDArray[Any]],
+    declines: Floats | float,
+) -> None:
+    """Let other attempts take the place of the payments at `place`: `columns` of Payments, the
+    merchant among them, and a new outcome. What is pending stays so."""
+    for name, column in columns.items():
+        getattr(payments, name)[place] = column
+    failed = rng.random(len(place)) < declines
+    undecided = payments.status[place] == PENDING
+    status = np.select([undecided, failed], [PENDING, FAILED], default=SUCCESS)
+    payments.status[place] = status
+    codes = decline_codes(rng, world, payments.merchant[place])
+    payments.decline[place] = np.where(status == FAILED, codes, NULL)
 
 
 def decline_codes(rng: np.random.Generator, world: World, merchant: Ints) -> Bytes:

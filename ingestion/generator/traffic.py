@@ -21,6 +21,7 @@ from ingestion.generator.history import (
     refund_cents,
 )
 from ingestion.generator.payments import Payments, decline_codes, draw_payments
+from ingestion.generator.retries import no_retries, plan_retries, plant_retries
 from ingestion.generator.rows import (
     NULL,
     Bytes,
@@ -60,6 +61,7 @@ _RATE_CORRECTIONS = 1 / 20
 _LATE_RATE = 30 * SECOND  # a new day's foreign rates arrive this long after the day began
 _LATE_MERCHANT = 20 * SECOND  # a new merchant's row follows its first payments
 _LATE_ACCOUNT = 3 * SECOND
+_RETRIED = (5 * SECOND, 300 * SECOND)  # a retry follows after so long, from and to
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class Traffic:
             *((now, "merchants", index) for index in state.missing_merchants),
         ]
         self._late_rates: list[tuple[int, date, str]] = []
-        # Plans and reports of fraud end with the process: a ring that was caught, so to speak.
+        # Who was about to try again forgets it when the process ends.
+        self._retries = Waiting(**no_retries())
+        # Plans and reports of fraud end with it, too: a ring that was caught, so to speak.
         self._fraud = Waiting(**no_attempts())
         self._reported = Waiting(due=no_ints(), id=no_ids(), cents=no_ints(), currency=no_ints())
 
@@ -162,11 +166,14 @@ class Traffic:
             known_merchants=state.merchants,
             pending_share=mix.updates * 0.8,
         )
-        labels, planted = self._plant_fraud(payments, begin, now)
+        self._plant_retries(payments, created, now)
+        labels, fraud = self._plant_fraud(payments, begin, now)
+        ordinary = np.delete(np.arange(count), fraud)
+        self._retries.add(**plan_retries(rng, payments, ordinary, *_RETRIED)[0])
         rows = payments.copy_rows(self.world, np.full(count, now))
         steps.append(Copy("finance.transactions", rows, count))
-        if planted:
-            steps.append(Copy("finance_meta.fraud_labels", labels, planted))
+        if len(fraud):
+            steps.append(Copy("finance_meta.fraud_labels", labels, len(fraud)))
         open_ = payments.status == PENDING
         # One in twenty is decided before its own insert commits: two changes, one transaction.
         due = self._due(now, 0.2, 8.0, int(open_.sum()))
@@ -185,8 +192,17 @@ class Traffic:
         final: Bytes = payments.id[~open_]
         return final
 
-    def _plant_fraud(self, payments: Payments, begin: int, now: int) -> tuple[bytes, int]:
-        """Turn some payments into the attempts that are due; the rows of their labels."""
+    def _plant_retries(self, payments: Payments, created: Ints, now: int) -> None:
+        """Turn some payments into the retries that are due; who tries again is not offline."""
+        count = len(payments.id)
+        retries = {name: column[:count] for name, column in self._retries.take(now).items()}
+        place = self.rng.choice(count, len(retries["due"]), replace=False)
+        payments.occurred[place] = created[place]
+        plant_retries(self.rng, self.world, payments, place, retries)
+
+    def _plant_fraud(self, payments: Payments, begin: int, now: int) -> tuple[bytes, Ints]:
+        """Turn some payments into the attempts that are due; the rows of their labels, and where
+        they are."""
         state, rng, count = self.state, self.rng, len(payments.id)
         self._fraud.add(
             **plan_fraud(rng, self.world, begin, now, count, state.accounts, state.merchants)
@@ -202,7 +218,7 @@ class Traffic:
             cents=payments.cents[paid],
             currency=payments.currency[paid],
         )
-        return labels, len(place)
+        return labels, place
 
     def _settle(self, steps: list[Step], now: int) -> Ints:
         """Decide pending payments; returns where the successful ones are known now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -10,8 +11,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from infra.settings import ROOT
 from ingestion.generator.history import history
 from ingestion.generator.payments import history_moments
+from ingestion.generator.retries import SOFT_DECLINES
 from ingestion.generator.settings import GeneratorSettings
 from ingestion.generator.world import RATE_BOUND, fx_rates, rate_bounds
 
@@ -140,6 +143,35 @@ def test_a_days_rate_does_not_depend_on_the_window() -> None:
     alone = fx_rates(42, day, day)
     place = (day - date(2026, 1, 1)).days
     assert {c: int(r[place]) for c, r in whole.items()} == {c: int(r[0]) for c, r in alone.items()}
+
+
+def test_soft_declines_are_those_of_the_seed() -> None:
+    with (ROOT / "seeds" / "decline_codes.csv").open(encoding="utf-8") as file:
+        groups = {row["decline_code"]: row["decline_group"] for row in csv.DictReader(file)}
+    soft = {code for code, group in groups.items() if group == "soft"}
+    assert {code.decode() for code in SOFT_DECLINES} == soft
+
+
+def test_declined_payments_are_tried_again_within_a_day(tables: dict[str, Table]) -> None:
+    soft = {code.decode() for code in SOFT_DECLINES}
+    fraud = {row[0] for row in tables["fraud_labels"]}
+    attempts: dict[tuple[str, ...], Table] = {}
+    for row in tables["transactions"]:
+        if row[0] not in fraud:
+            attempts.setdefault((row[1], row[2], row[4], row[5]), []).append(row)
+    declined = [rows for rows in attempts.values() if rows[0][7] in soft]
+    retried = [rows for rows in declined if len(rows) > 1]
+    assert 0.35 < len(retried) / len(declined) < 0.45
+    recovered = [rows for rows in retried if "success" in {row[6] for row in rows}]
+    assert 0.4 < len(recovered) / len(retried) < 0.8
+    waits = [
+        datetime.fromisoformat(rows[1][3]) - datetime.fromisoformat(rows[0][3]) for rows in retried
+    ]
+    within = [wait for wait in waits if timedelta(minutes=2) <= wait <= timedelta(hours=20.5)]
+    assert len(within) / len(waits) > 0.97  # the others are alike by chance
+    # Whoever tries again is the same customer on the same device.
+    same = [len({row[9] for row in rows[:2]}) == 1 for rows in retried]
+    assert sum(same) / len(same) > 0.98
 
 
 def test_fraud_is_rare_labelled_and_like_its_pattern(tables: dict[str, Table]) -> None:

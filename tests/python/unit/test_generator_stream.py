@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from ingestion.generator.control import WHOLE_INTERVAL, Control
+from ingestion.generator.retries import SOFT_DECLINES
 from ingestion.generator.settings import GeneratorSettings
 from ingestion.generator.state import SECOND, State
 from ingestion.generator.stream import plan
@@ -153,6 +154,27 @@ def test_labels_of_fraud_come_with_its_payments_and_disputes_follow(world: World
         paid += len(inserted)
     assert 0.001 < len(planted) / paid < 0.006
     assert len(disputed & planted) > 50
+
+
+def test_declined_payments_are_tried_again_within_minutes(world: World) -> None:
+    soft = {code.decode() for code in SOFT_DECLINES}
+    first: dict[tuple[str, ...], int] = {}
+    retried: dict[tuple[str, ...], tuple[int, str]] = {}
+    for now, steps in ticks(start(world), 360):
+        new = [row for step in steps if isinstance(step, Copy) for row in rows(step)]
+        assert sum(len(ids(step)) for step in steps if isinstance(step, Copy)) == COUNT
+        # Dear ones: two cheap payments may be alike by chance.
+        for row in (row for row in new if len(row) == 11 and Decimal(row[4]) > 300):
+            attempt = (row[1], row[2], row[4], row[5])
+            if attempt in first and attempt not in retried:
+                retried[attempt] = (now - first[attempt], row[6])
+            elif row[7] in soft and now < START + 60 * SECOND:
+                first.setdefault(attempt, now)
+    assert 0.35 < len(retried) / len(first) < 0.45
+    waits = [wait for wait, _ in retried.values()]
+    assert sum(5 * SECOND <= wait <= 301 * SECOND for wait in waits) / len(waits) > 0.98
+    outcomes = Counter(status for _, status in retried.values())
+    assert 0.35 < outcomes["success"] / len(retried) < 0.55
 
 
 def test_some_merchants_are_stored_after_their_first_payments(world: World) -> None:
