@@ -16,6 +16,7 @@
 {%- for field in contract.key %}{% do key_fields.update({field: contract.fields[field]}) %}{% endfor -%}
 {#- Without REPLICA IDENTITY FULL the old row carries its key only. -#}
 {%- set before_fields = contract.fields if contract.full_before else key_fields -%}
+{%- set has_before = "op in ('u', 'd')" if contract.full_before else "op = 'd'" -%}
 with messages as (
 
     select
@@ -37,8 +38,14 @@ with messages as (
             tupleElement(tupleElement(event, 'source'), 'snapshot') = 'incremental',
             'an incremental snapshot is not supported: ./finhouse recapture takes a whole one',
             op in ('c', 'r', 'u') and after_image = '', 'no row after the change',
-            {{ 'op in (\'u\', \'d\')' if contract.full_before else 'op = \'d\'' }} and before_image = '',
+            {{ has_before }} and before_image = '',
             'no row before the change: is the replica identity set?',
+            op in ('c', 'r', 'u') and {{ count_unsent('after_image', 'after_row', contract.get('toastable', [])) }} > 0,
+            'a text was not sent because it did not change: list it as toastable in source_fields()',
+            {%- if contract.full_before %}
+            {{ has_before }} and {{ count_unsent('before_image', 'before_row') }} > 0,
+            'a text of the old row was not sent: is the replica identity set?',
+            {%- endif %}
             ''
         ) as envelope_error,
         _topic,
@@ -54,16 +61,23 @@ checked as (
 
     select
         *,
-        {{ image_error('after_row', contract.fields, contract.get('toastable', [])) }} as after_error,
-        {{ image_error('before_row', before_fields) }} as before_error,
+        if(op in ('c', 'r', 'u'), {{ misfit('after_row', contract.fields) | indent(8) }}, 0) as after_misfit,
+        if({{ has_before }}, {{ misfit('before_row', before_fields) | indent(8) }}, 0) as before_misfit
+    from messages
+
+),
+
+explained as (
+
+    select
+        *,
         multiIf(
             envelope_error != '', envelope_error,
-            op in ('c', 'r', 'u') and after_error != '', 'after.' || after_error,
-            {{ "op in ('u', 'd')" if contract.full_before else "op = 'd'" }} and before_error != '',
-            'before.' || before_error,
+            after_misfit > 0, 'after.' || {{ misfit_text('after_misfit', 'after_row', contract.fields) | indent(12) }},
+            before_misfit > 0, 'before.' || {{ misfit_text('before_misfit', 'before_row', before_fields) | indent(12) }},
             ''
         ) as error
-    from messages
+    from checked
 
 )
 
@@ -84,5 +98,5 @@ select
     _key as _key,
     error as _error,
     if(error = '', '', raw) as _raw
-from checked
+from explained
 {%- endmacro %}

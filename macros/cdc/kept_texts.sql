@@ -77,7 +77,7 @@ keyed as (
             tupleElement(sent_image, '{{ field }}')
         )
         {%- endset %}
-        cast(assumeNotNull({{ parse_or_null(key_text, contract.fields[field]) }}) as {{ contract.fields[field] }}) as key_{{ field }}{{ ',' if not loop.last }}
+        cast(assumeNotNull({{ parsed(key_text, contract.fields[field]) }}) as {{ contract.fields[field] }}) as key_{{ field }}{{ ',' if not loop.last }}
         {%- endfor %}
     from extracted
 

@@ -10,8 +10,8 @@
     {%- set fields = source_fields(table).fields -%}
     {%- for field in names or fields -%}
     {%- set type = fields[field] -%}
-    {%- set parsed = parse_or_null("tupleElement(" ~ image ~ ", '" ~ field ~ "')", type) -%}
-    cast({{ parsed if 'Nullable(' in type else 'assumeNotNull(' ~ parsed ~ ')' }} as {{ type }}) as {{ field }}
+    {%- set value = parsed("tupleElement(" ~ image ~ ", '" ~ field ~ "')", type) -%}
+    cast({{ value if 'Nullable(' in type else 'assumeNotNull(' ~ value ~ ')' }} as {{ type }}) as {{ field }}
     {{- ',\n    ' if not loop.last -}}
     {%- endfor -%}
 {%- endmacro %}
