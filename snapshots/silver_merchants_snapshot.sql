@@ -1,12 +1,5 @@
 {% snapshot silver_merchants_snapshot %}
-{{ config(
-    schema='silver',
-    strategy='timestamp',
-    unique_key='merchant_id',
-    updated_at='_committed_at',
-    hard_deletes='invalidate',
-    pre_hook='{{ drop_snapshot_leftovers() }}',
-) }}
+{{ config(unique_key='merchant_id') }}
 
 {{ current_rows(
     ref('silver_merchants_state'),

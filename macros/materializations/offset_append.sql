@@ -1,7 +1,8 @@
 {#-
     Purpose: an exactly-once incremental table. The model's SQL selects the next batch of change
     events after the highest `_offset` already in the table; this runs it as one INSERT, again and
-    again, until a batch adds nothing.
+    again, until a batch adds nothing. With `catch_up: false` it runs one batch: the transform loop comes
+    back within a second anyway, and asking whether there is more costs as much as finding out then.
     Why not dbt's incremental: (1) its first run and its full refresh write the table in several
     parts, so a crash leaves half of it with a watermark that says otherwise; (2) two writers that
     start from the same watermark both append. Here:
@@ -11,11 +12,13 @@
         writers at the same position the server keeps exactly one (compare-and-set), and writes
         nothing if the table is elsewhere by then: the server remembers the last 100 tokens only, so
         a writer that was stopped for longer could come back with one that is new again;
+      - each INSERT is sorted: the server extends the token by the number of each chunk that the SELECT
+        gives, and only a sort gives one, whatever the threads and the end of the batch;
       - a full refresh fills a table aside with the same batches and exchanges it in at the end;
       - where the input's history has begun anew behind the table's watermark (TRUNCATE, a new
         snapshot), all that the table holds is void: it is rebuilt the same way, unasked.
     The table's columns come from the model's contract, which must be enforced.
-    Config: engine (default MergeTree), order_by. No partition_by: an INSERT would be several parts.
+    Config: engine (default MergeTree), order_by, index_granularity. No partition_by: an INSERT would be several parts.
 -#}
 {% materialization offset_append, adapter='clickhouse' %}
     {%- set target_relation = this.incorporate(type='table') -%}
@@ -57,6 +60,7 @@
         {% do persist_docs(written, model) %}
     {%- endif -%}
 
+    {%- set sorting_key = offset_append_order() -%}
     {%- set batch = sql | replace(this | string, written | string) -%}
     {#- A batch is only cut at max_batch_events rows, two per offset at most: if the last one moved by
         less than half of that, it was the rest. With toastable texts it may be cut anywhere. -#}
@@ -67,6 +71,8 @@
         {%- for _ in range(100) if not progress.done -%}
             {%- if progress.position is none -%}
                 {%- set position = 0 if rebuild else found[0] | int -%}
+            {%- elif not (rebuild or is_new or var('catch_up')) -%}
+                {%- set position = progress.position -%}
             {%- else -%}
                 {%- set position = run_query("select " ~ next_offset(written)).rows[0][0] | int -%}
             {%- endif -%}
@@ -82,6 +88,7 @@
                     {{ batch }}
                     )
                     where {{ next_offset(written) }} = {{ position }}
+                    order by {{ sorting_key }}
                     settings
                         {{ offset_append_settings(position) }}
                 {%- endcall %}

@@ -2,6 +2,8 @@
     Purpose: CREATE TABLE of an offset_append model from its contract.
     The projection keeps one row per part with the highest and the lowest `_offset`, so reading the watermark
     costs the number of parts and not the number of rows.
+    Config: index_granularity, for a table that is looked up by keys of no order: a lookup reads a
+    granule, 8192 rows by default.
     Args: relation: the table to create
 -#}
 {% macro offset_append_ddl(relation) -%}
@@ -12,8 +14,11 @@
         projection watermark (select count(), min(_offset), max(_offset))
     )
     engine = {{ config.get('engine', 'MergeTree') }}
-    order by ({{ config.require('order_by') if config.get('order_by') is string else config.require('order_by') | join(', ') }})
+    order by ({{ offset_append_order() }})
     settings
+        {%- if config.get('index_granularity') %}
+        index_granularity = {{ config.get('index_granularity') }},
+        {%- endif %}
         non_replicated_deduplication_window = 100,
         deduplicate_merge_projection_mode = 'rebuild'
 {%- endmacro %}

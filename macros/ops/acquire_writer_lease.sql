@@ -3,6 +3,8 @@
     refuses and names the holder.
     Why: exactness does not depend on it (each INSERT is a compare-and-set on its watermark), but two
     writers would do the same work twice, and a rebuild should not race with the loop.
+    With `takes_lease: false` a run beside its owner's other run (FINHOUSE_WRITER) waits for strangers
+    in the same way, but neither takes the lease nor gives it back: that other run needs it longer.
 -#}
 {% macro acquire_writer_lease() %}
     {% if execute and flags.WHICH in ['run', 'build', 'seed', 'snapshot', 'retry'] %}
@@ -12,8 +14,11 @@
         {% for attempt in range(var('lease_wait_seconds') * 5) if not lease.is_ours %}
             {% set current = run_query(writer_lease_query()).rows[0] %}
             {% if current[1] in ['', owner] %}
-                {% do run_query(writer_lease_change(current[0], owner, 60)) %}
-                {% set lease.is_ours = run_query(writer_lease_query()).rows[0][1] == owner %}
+                {% if var('takes_lease') %}
+                    {% do run_query(writer_lease_change(current[0], owner, 60)) %}
+                {% endif %}
+                {% set lease.is_ours = not var('takes_lease')
+                    or run_query(writer_lease_query()).rows[0][1] == owner %}
             {% else %}
                 {% set lease.holder = current[1] %}
             {% endif %}

@@ -1,104 +1,108 @@
 {#-
     Purpose: the tables of database `ops`, where the running warehouse tells about itself: who may
-    write (`writer_lease`), whether each log has the whole of its topic (`capture_checks`), what each
-    model of each transform cycle did (`transform_runs`), what reconciliation with Postgres found
-    (`reconciliations`, `reconciliation_differences`) and what the warehouse's own parity checks found
-    and repaired (`parity_checks`).
+    write (`writer_lease`), whether each log has the whole of its topic (`capture_checks`), which
+    project the warehouse was built from (`builds`), what each model of each transform cycle did
+    (`transform_runs`), what reconciliation with Postgres found (`reconciliations`,
+    `reconciliation_differences`) and what the warehouse's own parity checks found and repaired
+    (`parity_checks`).
     Why not models: they must exist before the first model runs, and they hold no data of the business.
 -#}
 {% macro create_ops_tables() %}
-    {% do run_query("create database if not exists ops") %}
-    {% do run_query("
-        create table if not exists ops.writer_lease (
-            lease_number UInt64 comment 'Counts every change of the lease; the highest is in force.',
-            owner String comment 'Who holds it: program, host, process; empty once released.',
-            changed_at DateTime64(3, 'UTC') comment 'When it was taken, renewed or released, UTC.',
-            expires_at DateTime64(3, 'UTC') comment 'From when on another writer may take it, UTC.'
-        )
-        engine = MergeTree
-        order by lease_number
-        ttl toDateTime(changed_at) + interval 1 day
-        settings non_replicated_deduplication_window = 1000
-        comment 'Which process may write silver and gold.'
-    ") %}
-    {% do run_query("
-        create table if not exists ops.capture_checks (
-            source_table LowCardinality(String) comment 'Name of the captured table.',
-            log_id UUID comment 'Which bronze log: a log that is made anew has another.',
-            topic_id String comment 'Kafka topic the log was first seen with.',
-            complete_until UInt64 comment 'All committed messages below this offset are in the log, or void.',
-            snapshot_lsn UInt64 comment 'Newest snapshot of which the log is known to have all rows.',
-            problem String comment 'Why the numbers of this table cannot be right; empty if they can.',
-            fix String comment 'The command that repairs it.',
-            checked_at DateTime64(3, 'UTC') comment 'When it was looked at, UTC.'
-        )
-        engine = ReplacingMergeTree(checked_at)
-        order by (source_table, log_id)
-        comment 'Whether each bronze log has the whole of its topic: the last check counts.'
-    ") %}
-    {% do run_query("
-        create table if not exists ops.transform_runs (
-            cycle_id UUID comment 'One transform cycle.',
-            tier LowCardinality(String) comment 'live: facts, each second; slow: everything, each few seconds.',
-            model LowCardinality(String) comment 'Name of the dbt model.',
-            status LowCardinality(String) comment 'success, error or skipped.',
-            started_at DateTime64(3, 'UTC') comment 'When the cycle started, UTC.',
-            finished_at DateTime64(3, 'UTC') comment 'When the cycle was done, UTC.',
-            model_seconds Float64 comment 'Time the model took, seconds.',
-            message String comment 'What went wrong; empty otherwise.'
-        )
-        engine = MergeTree
-        order by started_at
-        ttl toDateTime(started_at) + interval 7 day
-        comment 'One row per model and transform cycle.'
-    ") %}
-    {% do run_query("
-        create table if not exists ops.reconciliations (
-            run_id UUID comment 'One reconciliation.',
-            started_at DateTime64(3, 'UTC') comment 'When it started, UTC.',
-            finished_at DateTime64(3, 'UTC') comment 'When it was done, UTC.',
-            comparison LowCardinality(String) comment 'Table that was compared with Postgres; all: the run failed before it could compare.',
-            status LowCardinality(String) comment 'equal, differs, or failed (could not be compared).',
-            count_groups UInt64 comment 'Groups compared, e.g. one day, currency and status.',
-            count_rows UInt64 comment 'Rows of Postgres behind them.',
-            count_differences UInt64 comment 'Groups that differ.',
-            message String comment 'Why it could not be compared; empty otherwise.'
-        )
-        engine = MergeTree
-        order by started_at
-        ttl toDateTime(started_at) + interval 30 day
-        comment 'One row per reconciliation with Postgres and comparison.'
-    ") %}
-    {% do run_query("
-        create table if not exists ops.reconciliation_differences (
-            run_id UUID comment 'The reconciliation.',
-            started_at DateTime64(3, 'UTC') comment 'When it started, UTC.',
-            comparison LowCardinality(String) comment 'Table that differs.',
-            group_key String comment 'The group, its values separated by |.',
-            row_key String comment 'Key of the row at fault, as JSON; empty if none could be named.',
-            problem LowCardinality(String) comment 'What is wrong with the row, in words.',
-            column_name String comment 'Column or figure that differs; empty if the whole row does.',
-            in_postgres Nullable(String) comment 'Its value in Postgres.',
-            in_warehouse Nullable(String) comment 'Its value in the warehouse.'
-        )
-        engine = MergeTree
-        order by started_at
-        ttl toDateTime(started_at) + interval 30 day
-        comment 'One row per column of a row that differs.'
-    ") %}
-    {% do run_query("
-        create table if not exists ops.parity_checks (
-            checked_at DateTime64(3, 'UTC') comment 'When the check was done, UTC.',
-            check_name LowCardinality(String) comment 'Name of the dbt test.',
-            model LowCardinality(String) comment 'Model it guards.',
-            status LowCardinality(String) comment 'equal, differs, failed, repaired or not repaired.',
-            count_differences UInt64 comment 'Groups that differ.',
-            seconds Float64 comment 'Time it took, seconds.',
-            message String comment 'The first difference, what was rebuilt, or what went wrong.'
-        )
-        engine = MergeTree
-        order by checked_at
-        ttl toDateTime(checked_at) + interval 7 day
-        comment 'One row per check of the warehouse against itself, and per repair.'
-    ") %}
+    {% set tables = {
+        'writer_lease': "(
+                lease_number UInt64 comment 'Counts every change of the lease; the highest is in force.',
+                owner String comment 'Who holds it: program, host, process; empty once released.',
+                changed_at DateTime64(3, 'UTC') comment 'When it was taken, renewed or released, UTC.',
+                expires_at DateTime64(3, 'UTC') comment 'From when on another writer may take it, UTC.'
+            )
+            engine = MergeTree
+            order by lease_number
+            ttl toDateTime(changed_at) + interval 1 day
+            settings non_replicated_deduplication_window = 1000
+            comment 'Which process may write silver and gold.'",
+        'capture_checks': "(
+                source_table LowCardinality(String) comment 'Name of the captured table.',
+                log_id UUID comment 'Which bronze log: a log that is made anew has another.',
+                topic_id String comment 'Kafka topic the log was first seen with.',
+                complete_until UInt64 comment 'All committed messages below this offset are in the log, or void.',
+                snapshot_lsn UInt64 comment 'Newest snapshot of which the log is known to have all rows.',
+                problem String comment 'Why the numbers of this table cannot be right; empty if they can.',
+                fix String comment 'The command that repairs it.',
+                checked_at DateTime64(3, 'UTC') comment 'When it was looked at, UTC.'
+            )
+            engine = ReplacingMergeTree(checked_at)
+            order by (source_table, log_id)
+            comment 'Whether each bronze log has the whole of its topic: the last check counts.'",
+        'builds': "(
+                built_at DateTime64(3, 'UTC') comment 'When the build was done, UTC.',
+                project String comment 'SHA-256 of the files of the dbt project it was made from.',
+                count_nodes UInt32 comment 'Nodes of the project that were built.'
+            )
+            engine = MergeTree
+            order by built_at
+            comment 'One row per whole build of the warehouse by the transform loop.'",
+        'transform_runs': "(
+                cycle_id UUID comment 'One transform cycle.',
+                tier LowCardinality(String) comment 'live: facts, each second; background: a turn of other models; snapshot: histories of dimensions; build: the whole project; repair: a rebuild after a check.',
+                model LowCardinality(String) comment 'Name of the dbt model.',
+                status LowCardinality(String) comment 'success, error or skipped.',
+                started_at DateTime64(3, 'UTC') comment 'When the cycle started, UTC.',
+                finished_at DateTime64(3, 'UTC') comment 'When the cycle was done, UTC.',
+                model_seconds Float64 comment 'Time the model took, seconds.',
+                message String comment 'What went wrong; empty otherwise.'
+            )
+            engine = MergeTree
+            order by started_at
+            ttl toDateTime(started_at) + interval 7 day
+            comment 'One row per model and transform cycle.'",
+        'reconciliations': "(
+                run_id UUID comment 'One reconciliation.',
+                started_at DateTime64(3, 'UTC') comment 'When it started, UTC.',
+                finished_at DateTime64(3, 'UTC') comment 'When it was done, UTC.',
+                comparison LowCardinality(String) comment 'Table that was compared with Postgres; all: the run failed before it could compare.',
+                status LowCardinality(String) comment 'equal, differs, or failed (could not be compared).',
+                count_groups UInt64 comment 'Groups compared, e.g. one day, currency and status.',
+                count_rows UInt64 comment 'Rows of Postgres behind them.',
+                count_differences UInt64 comment 'Groups that differ.',
+                message String comment 'Why it could not be compared; empty otherwise.'
+            )
+            engine = MergeTree
+            order by started_at
+            ttl toDateTime(started_at) + interval 30 day
+            comment 'One row per reconciliation with Postgres and comparison.'",
+        'reconciliation_differences': "(
+                run_id UUID comment 'The reconciliation.',
+                started_at DateTime64(3, 'UTC') comment 'When it started, UTC.',
+                comparison LowCardinality(String) comment 'Table that differs.',
+                group_key String comment 'The group, its values separated by |.',
+                row_key String comment 'Key of the row at fault, as JSON; empty if none could be named.',
+                problem LowCardinality(String) comment 'What is wrong with the row, in words.',
+                column_name String comment 'Column or figure that differs; empty if the whole row does.',
+                in_postgres Nullable(String) comment 'Its value in Postgres.',
+                in_warehouse Nullable(String) comment 'Its value in the warehouse.'
+            )
+            engine = MergeTree
+            order by started_at
+            ttl toDateTime(started_at) + interval 30 day
+            comment 'One row per column of a row that differs.'",
+        'parity_checks': "(
+                checked_at DateTime64(3, 'UTC') comment 'When the check was done, UTC.',
+                check_name LowCardinality(String) comment 'Name of the dbt test.',
+                model LowCardinality(String) comment 'Model it guards.',
+                status LowCardinality(String) comment 'equal, differs, failed, repaired or not repaired.',
+                count_differences UInt64 comment 'Groups that differ.',
+                seconds Float64 comment 'Time it took, seconds.',
+                message String comment 'The first difference, what was rebuilt, or what went wrong.'
+            )
+            engine = MergeTree
+            order by checked_at
+            ttl toDateTime(checked_at) + interval 7 day
+            comment 'One row per check of the warehouse against itself, and per repair.'",
+    } %}
+    {#- One question instead of as many statements as there are tables: this runs before each run. -#}
+    {% set existing = run_query("select name from system.tables where database = 'ops'").rows | map('first') | list %}
+    {% if not existing %}{% do run_query('create database if not exists ops') %}{% endif %}
+    {% for name, definition in tables.items() if name not in existing %}
+        {% do run_query('create table if not exists ops.' ~ name ~ ' ' ~ definition) %}
+    {% endfor %}
 {% endmacro %}

@@ -7,5 +7,7 @@
     {% if current[1] not in ['', writer_lease_owner()] %}
         {% do exceptions.raise_compiler_error("lost the writer lease to " ~ current[1] ~ ": run again") %}
     {% endif %}
-    {% do run_query(writer_lease_change(current[0], writer_lease_owner(), 60)) %}
+    {% if var('takes_lease') %}
+        {% do run_query(writer_lease_change(current[0], writer_lease_owner(), 60)) %}
+    {% endif %}
 {% endmacro %}
