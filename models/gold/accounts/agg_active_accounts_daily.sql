@@ -93,10 +93,19 @@ stepped as (
 
 ),
 
+payment_days as (
+
+    select payment_date
+    from {{ ref('fct_payments_by_day') }}
+    group by payment_date
+    having sum(count_payments) != 0
+
+),
+
 first_activity as (
 
     select minOrNull(payment_date) as first_date
-    from {{ ref('fct_payments_by_day') }}
+    from payment_days
 
 ),
 

@@ -1,10 +1,19 @@
-with observed as (
+with payment_days as (
+
+    select payment_date
+    from {{ ref('fct_payments_by_day') }}
+    group by payment_date
+    having sum(count_payments) != 0
+
+),
+
+observed as (
 
     select
         -- the first week that payments cover from Monday on, and the first that is not over
         toMonday(minOrNull(payment_date) + 6) as first_week,
         toMonday({{ now_utc() }}) as open_week
-    from {{ ref('fct_payments_by_day') }}
+    from payment_days
 
 ),
 
@@ -56,17 +65,26 @@ account_weeks as (
 
 ),
 
+newest_rates as (
+
+    select
+        currency_code,
+        argMax(rate_to_eur, rate_date) as latest_rate_to_eur
+    from {{ ref('dim_fx_rates') }}
+    group by currency_code
+
+),
+
 valued as (
 
     select
         account_weeks.account_id as account_id,
         account_weeks.activity_week as activity_week,
         account_weeks.count_successful as count_successful,
-        {{ to_eur('account_weeks.successful_amount', 'currencies.latest_rate_to_eur') }}
+        {{ to_eur('account_weeks.successful_amount', 'newest_rates.latest_rate_to_eur') }}
             as volume_eur
     from account_weeks
-    left join {{ ref('dim_currencies') }} as currencies
-        on account_weeks.currency_code = currencies.currency_code
+    left join newest_rates on account_weeks.currency_code = newest_rates.currency_code
 
 ),
 

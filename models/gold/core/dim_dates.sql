@@ -1,7 +1,16 @@
-with first_days as (
+with payment_days as (
+
+    select payment_date
+    from {{ ref('fct_payments_by_day') }}
+    group by payment_date
+    having sum(count_payments) != 0
+
+),
+
+first_days as (
 
     select min(payment_date) as first_day
-    from {{ ref('fct_payments_by_day') }}
+    from payment_days
     having count() > 0
     union all
     select min(rate_date) as first_day

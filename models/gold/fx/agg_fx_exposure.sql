@@ -6,22 +6,11 @@ with open_volume as (
         sum(successful_amount) as open_amount,
         {{ sum_or_null('successful_amount_eur') }} as booked_amount_eur
     from {{ ref('agg_volume_by_currency_daily') }}
-    where payment_date > toDate({{ now_utc() }}) - {{ var('settlement_days') }}
+    where
+        currency_code != 'EUR'
+        and payment_date > toDate({{ now_utc() }}) - {{ var('settlement_days') }}
     group by currency_code
-
-),
-
-recent_rates as (
-
-    select
-        calendar_date,
-        currency_code,
-        rate_to_eur,
-        known_rate_date,
-        rate_age_days,
-        rate_change
-    from {{ ref('dim_fx_rates_daily') }}
-    where currency_code != 'EUR' and calendar_date > toDate({{ now_utc() }}) - 30
+    having count_open != 0
 
 ),
 
@@ -29,15 +18,34 @@ rates as (
 
     select
         currency_code,
-        argMax(tuple(rate_to_eur), calendar_date) as newest_rate,
-        argMax(tuple(known_rate_date), calendar_date) as newest_rate_date,
-        -- a carried rate is no day without movement, but a day that is not known
+        rate_date,
+        rate_to_eur,
+        toFloat64(rate_to_eur) / toFloat64(
+            lagInFrame(toNullable(rate_to_eur)) over (
+                partition by currency_code
+                order by rate_date
+                rows between unbounded preceding and current row
+            )
+        ) - 1 as rate_change
+    from {{ ref('dim_fx_rates') }}
+    where currency_code != 'EUR' and rate_date <= toDate({{ now_utc() }})
+
+),
+
+newest_rates as (
+
+    select
+        currency_code,
+        argMax(rate_to_eur, rate_date) as latest_rate_to_eur,
+        max(rate_date) as latest_rate_date,
+        countIf(rate_date > toDate({{ now_utc() }}) - 30 and isNotNull(rate_change))
+            as count_changes,
         if(
-            countIf(rate_age_days = 0 and isNotNull(rate_change)) > 1,
-            stddevSampIf(rate_change, rate_age_days = 0),
+            count_changes > 1,
+            stddevSampIf(rate_change, rate_date > toDate({{ now_utc() }}) - 30),
             null
         ) as volatility_30d
-    from recent_rates
+    from rates
     group by currency_code
 
 ),
@@ -45,9 +53,10 @@ rates as (
 exposures as (
 
     select
-        rates.currency_code as currency_code,
-        tupleElement(rates.newest_rate, 1) as latest_rate_to_eur,
-        tupleElement(rates.newest_rate_date, 1) as latest_rate_date,
+        cast(coalesce(newest_rates.currency_code, open_volume.currency_code, '') as String)
+            as currency_code,
+        newest_rates.latest_rate_to_eur as latest_rate_to_eur,
+        newest_rates.latest_rate_date as latest_rate_date,
         ifNull(open_volume.count_open, 0) as count_open,
         cast(ifNull(open_volume.open_amount, 0) as Decimal(38, 2)) as open_amount,
         if(
@@ -55,9 +64,9 @@ exposures as (
             cast(0 as Nullable(Decimal(38, 8))),
             open_volume.booked_amount_eur
         ) as booked_amount_eur,
-        rates.volatility_30d as volatility_30d
-    from rates
-    left join open_volume on rates.currency_code = open_volume.currency_code
+        newest_rates.volatility_30d as volatility_30d
+    from newest_rates
+    full outer join open_volume on newest_rates.currency_code = open_volume.currency_code
 
 ),
 

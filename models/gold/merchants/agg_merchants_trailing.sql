@@ -1,5 +1,5 @@
 {%- set days = 30 -%}
-with window as (
+with by_merchant as (
 
     select
         merchant_id,
@@ -17,12 +17,20 @@ with window as (
 
 ),
 
+totals as (
+
+    select {{ sum_or_null('successful_amount_eur') }} as total_amount_eur
+    from by_merchant
+
+),
+
 shared as (
 
     select
-        *,
-        {{ ratio('successful_amount_eur', 'sum(successful_amount_eur) over ()') }} as volume_share
-    from window
+        by_merchant.*,
+        {{ ratio('by_merchant.successful_amount_eur', 'totals.total_amount_eur') }} as volume_share
+    from by_merchant
+    cross join totals
 
 )
 

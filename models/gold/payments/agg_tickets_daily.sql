@@ -28,7 +28,7 @@ select
     buckets.merchant_id as merchant_id,
     buckets.currency_code as currency_code,
     buckets.amount_bucket as amount_bucket,
-    {{ amount_of_bucket('buckets.amount_bucket') }} * toFloat64(rates.rate_to_eur) as ticket_eur,
+    {{ value_of_bucket('buckets.amount_bucket') }} * toFloat64(rates.rate_to_eur) as ticket_eur,
     buckets.count_successful as count_successful
 from buckets
 asof left join rates

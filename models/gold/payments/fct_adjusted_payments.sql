@@ -2,6 +2,7 @@
     materialized='offset_append',
     engine='ReplacingMergeTree(_offset)',
     order_by=['transaction_id'],
+    tags=['background'],
 ) }}
 {%- set states = {
     'transactions': ref('silver_transactions_state'),

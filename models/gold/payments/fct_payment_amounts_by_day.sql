@@ -19,7 +19,7 @@ select
     merchant_id,
     currency as currency_code,
     status,
-    {{ amount_bucket('amount') }} as amount_bucket,
+    {{ log_bucket('amount') }} as amount_bucket,
     sum(toInt64(sign)) as count_payments,
     max(_offset) as _offset
 from deltas

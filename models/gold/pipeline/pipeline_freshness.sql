@@ -79,6 +79,6 @@ select
     hop_order,
     hop,
     newest_commit_at,
-    dateDiff('millisecond', newest_commit_at, now64(3, 'UTC')) / 1000 as lag_seconds,
+    dateDiff('millisecond', newest_commit_at, {{ now_utc() }}) / 1000 as lag_seconds,
     hop_milliseconds / 1000 as hop_seconds
 from hops

@@ -16,6 +16,6 @@ select
     change_date,
     toInt64(count_settled) as count_settled,
     toInt64(count_settled_successful) as count_settled_successful,
-    toFloat64({{ amount_of_bucket('p50_bucket') }}) as time_to_final_p50_seconds,
-    toFloat64({{ amount_of_bucket('p95_bucket') }}) as time_to_final_p95_seconds
+    toFloat64({{ value_of_bucket('p50_bucket') }}) as time_to_final_p50_seconds,
+    toFloat64({{ value_of_bucket('p95_bucket') }}) as time_to_final_p95_seconds
 from settled

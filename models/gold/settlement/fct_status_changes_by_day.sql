@@ -20,8 +20,8 @@ timed as (
         toDate(_committed_at) as change_date,
         from_status,
         to_status,
-        dateDiff('millisecond', occurred_at, _committed_at) as elapsed_ms,
-        toDecimal64(elapsed_ms, 3) / 1000 as elapsed_seconds,
+        dateDiff('microsecond', occurred_at, _committed_at) as elapsed_microseconds,
+        toDecimal128(elapsed_microseconds, 6) / 1000000 as elapsed_seconds,
         _offset
     from changes
 
@@ -31,7 +31,7 @@ select
     change_date,
     from_status,
     to_status,
-    {{ amount_bucket('elapsed_seconds') }} as elapsed_bucket,
+    {{ log_bucket('elapsed_seconds') }} as elapsed_bucket,
     toInt64(count()) as count_changes,
     max(_offset) as _offset
 from timed
