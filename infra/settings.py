@@ -47,8 +47,11 @@ PASSWORDS = (
     "cdc_password",
     "clickhouse_password",
     "dashboard_password",
+    "analyst_password",
     "supervisor_password",
 )
+# State folders made before these came have none; the next start makes them.
+ADDED_PASSWORDS = ("analyst_password",)
 
 
 def default_state_dir() -> Path:
@@ -86,9 +89,14 @@ class Settings(BaseSettings):
     dashboard_user: str = "dashboard"
     dashboard_password: str = Field(default="", repr=False)
     dashboard_port: int = DEFAULT_PORTS["dashboard_port"]
+    analyst_user: str = "analyst"
+    analyst_password: str = Field(default="", repr=False)
 
     # How often the warehouse is compared with Postgres, seconds; 0: only when somebody asks.
     reconcile_seconds: float = Field(default=60.0, ge=0)
+    # How long models tagged `background` rest at least, seconds; others that no live figure waits
+    # for rest a sixth of it.
+    background_seconds: float = Field(default=60.0, ge=0)
 
     supervisor_port: int = DEFAULT_PORTS["supervisor_port"]
     supervisor_password: str = Field(default="", repr=False)
@@ -200,7 +208,11 @@ def read_env_file(state_dir: Path) -> dict[str, str]:
             fix=f"restore it, or {wipe}",
         )
     values = dotenv_values(path, interpolate=False)
-    missing = [name for name in PASSWORDS if not values.get(PREFIX + name.upper())]
+    missing = [
+        name
+        for name in PASSWORDS
+        if name not in ADDED_PASSWORDS and not values.get(PREFIX + name.upper())
+    ]
     if missing:
         raise FinhouseError(
             f"{path} is damaged",
@@ -276,7 +288,8 @@ def prepare_settings(reservation: PortReservation) -> Settings:
         )
     values = dict(stored)
     for name in PASSWORDS:
-        values.setdefault(PREFIX + name.upper(), secrets.token_urlsafe(18))
+        if not values.get(PREFIX + name.upper()):
+            values[PREFIX + name.upper()] = secrets.token_urlsafe(18)
     for name, value in os.environ.items():
         if name.startswith(PREFIX) and name[len(PREFIX) :].lower() in Settings.model_fields:
             values[name] = value

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from infra.bench.history import History
 from infra.bench.scratch import Scratch, scratch
-from infra.transform.loop import SELECTORS
+from infra.transform.loop import ONE_BATCH, SELECTORS
 
 EVENTS = 4_000  # change events of one cycle: 0.8 s of the default load
 WARM_UP = 3
@@ -49,7 +49,8 @@ def _cost(warehouse: Scratch, history: History, tier: str, size: int, cycles: in
     for _ in range(WARM_UP + cycles):
         history.change(EVENTS)
         began = time.monotonic()
-        warehouse.run("--select", SELECTORS[tier], "--threads", "2")
+        one_batch = ONE_BATCH if tier == "live" else ()
+        warehouse.run("--select", SELECTORS[tier], "--threads", "2", *one_batch)
         seconds.append(time.monotonic() - began)
     timed = sorted(seconds[WARM_UP:])
     return CycleCost(

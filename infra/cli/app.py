@@ -181,7 +181,7 @@ def docs() -> None:
 
 @app.command(context_settings=PASS_THROUGH, add_help_option=False)
 def test(context: typer.Context) -> None:
-    """Run the tests; arguments go to pytest."""
+    """Run the tests, all of them on two workers; arguments go to pytest."""
     from infra.cli import tools
 
     tools.test(context.args)

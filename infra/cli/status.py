@@ -17,6 +17,7 @@ from infra.cli import console
 from infra.embedded import clickhouse, jars, stack
 from infra.embedded.supervisor import Supervisor
 from infra.settings import Settings, default_state_dir, env_path, load_settings
+from infra.transform import capture
 
 MIB = 1024**2
 
@@ -53,15 +54,6 @@ class Problem:
     fix: str
 
 
-# What the last check of each bronze log that still exists found.
-_PROBLEMS = """
-    select source_table as table, problem, fix
-    from ops.capture_checks final
-    where problem != '' and log_id in (select uuid from system.tables where database = 'bronze')
-    order by source_table
-    format JSONEachRow
-"""
-
 # What the newest reconciliation and the newest parity check found, and the repairs of the last day.
 _PROOFS = """
     select 'reconciliation' as check, comparison as subject, status,
@@ -88,7 +80,7 @@ def run(*, as_json: bool, watch: bool) -> int:
             while True:
                 rows = collect()
                 verdict = _verdict(rows, capture_problems(rows))
-                live.update(Group(_table(rows, verdict), *map(_line, proofs(rows))))
+                live.update(Group(_table(rows), verdict, *map(_line, proofs(rows))))
                 time.sleep(1)
     rows = collect()
     problems = capture_problems(rows)
@@ -111,7 +103,9 @@ def run(*, as_json: bool, watch: bool) -> int:
         }
         console.out.print_json(json.dumps(document))
     else:
-        console.out.print(_table(rows, verdict) if rows else verdict)
+        if rows:
+            console.out.print(_table(rows))
+        console.out.print(verdict, soft_wrap=True)  # a command is copied whole
         for proof in found:
             console.out.print(_line(proof))
     return 0 if is_healthy else 1
@@ -170,7 +164,7 @@ def collect() -> list[Row]:
 
 def capture_problems(rows: list[Row]) -> list[Problem]:
     """What the transform loop found wrong with the logs; nothing while the warehouse is away."""
-    return [Problem(**found) for found in _ask(rows, _PROBLEMS)]
+    return [Problem(**found) for found in _ask(rows, f"{capture.PROBLEMS} format JSONEachRow")]
 
 
 def _ask(rows: list[Row], query: str) -> list[dict[str, Any]]:
@@ -221,21 +215,18 @@ def _down(rows: list[Row]) -> list[str]:
 def _verdict(rows: list[Row], problems: list[Problem]) -> str:
     if not rows:
         return "Nothing runs. Start it: ./finhouse up"
-    down = _down(rows)
-    if down:
-        return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down: " + "; ".join(
-            f"./finhouse logs {name}" for name in down
-        )
+    lines = []
+    if down := _down(rows):
+        logs = "; ".join(f"./finhouse logs {name}" for name in down)
+        lines.append(f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down: {logs}")
     if problems:
-        lines = [f"finance.{found.table}: {found.problem}." for found in problems]
-        return "\n".join(
-            [*lines, f"Nothing is transformed until this repairs it: {problems[0].fix}"]
-        )
-    return "Everything runs."
+        lines += [f"finance.{found.table}: {found.problem}." for found in problems]
+        lines.append(f"Nothing is transformed until this repairs it: {problems[0].fix}")
+    return "\n".join(lines) or "Everything runs."
 
 
-def _table(rows: list[Row], verdict: str) -> Table:
-    table = Table(box=None, pad_edge=False, caption=verdict, caption_justify="left")
+def _table(rows: list[Row]) -> Table:
+    table = Table(box=None, pad_edge=False)
     table.add_column("component")
     table.add_column("state")
     for title in ("pid", "port", "uptime", "memory"):

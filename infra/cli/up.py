@@ -192,6 +192,8 @@ def _start(
         console.ok("generator", "started")
     if load and {"connect", "clickhouse", "transform", "generator"} <= selected.keys():
         _wait_for_live_payment(settings)
+    if "background" in selected:
+        supervisor.start("background")  # it loads dbt: not while the first figures are on their way
     if "connect" in selected and aot.is_needed(library):
         supervisor.start("aot")
 

@@ -14,11 +14,14 @@ from infra.embedded.supervisor import Supervisor, configuration, log_path, rende
 from infra.errors import FinhouseError
 from infra.settings import LOOPBACK, Settings
 
-# Started at once, side by side, with the transform loop; the generator follows when these answer.
+# Started at once, side by side, with the transform loop; the other workers follow.
 SERVERS = ("postgres", "kafka", "clickhouse", "connect", "dashboard")
-WORKERS = ("transform", "generator")
+WORKERS = ("transform", "background", "generator")
 # What writes ends first, the stores last.
-STOP_ORDER = (("aot", "generator", "transform", "dashboard"), ("connect", "clickhouse"))
+STOP_ORDER = (
+    ("aot", "generator", "transform", "background", "dashboard"),
+    ("connect", "clickhouse"),
+)
 CRASHES_TOLERATED = 3
 
 
@@ -31,6 +34,8 @@ def components(settings: Settings, library: Library) -> dict[str, Component]:
         connect.component(settings, library),
         _dashboard(settings),
         _worker("transform", "dbt loop", ["infra.transform.loop"]),
+        # Its batches take seconds; one that is cut short is not there at all, and comes again.
+        _worker("background", "dbt background", ["infra.transform.background"], stop_seconds=3),
         _worker("generator", "generator", ["ingestion.generator", "stream"]),
         aot.component(),
     ]
@@ -54,14 +59,14 @@ def _dashboard(settings: Settings) -> Component:
     )
 
 
-def _worker(name: str, title: str, module: list[str]) -> Component:
+def _worker(name: str, title: str, module: list[str], stop_seconds: int = 8) -> Component:
     return Component(
         name=name,
         title=title,
         address="",
         command=[sys.executable, "-m", *module],
         probe=lambda: None,
-        stop_seconds=8,
+        stop_seconds=stop_seconds,
     )
 
 
@@ -152,6 +157,6 @@ def stop(supervisor: Supervisor) -> None:
     """Stop everything, in order."""
     running = {name for name, info in supervisor.processes().items() if info["pid"]}
     for group in (*STOP_ORDER, tuple(running)):
-        supervisor.stop(running.intersection(group))
+        supervisor.stop(*running.intersection(group))
         running -= set(group)
     supervisor.shut_down()

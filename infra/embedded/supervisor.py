@@ -173,7 +173,7 @@ class Supervisor:
                     f"{name} cannot be started", why=fault.faultString, exit_code=4
                 ) from fault
 
-    def stop(self, names: Iterable[str]) -> None:
+    def stop(self, *names: str) -> None:
         """Stop components side by side and wait until they are gone."""
         waiting = set(names)
         for name in waiting:

@@ -26,6 +26,13 @@ FIX = "./finhouse recapture"
 # A snapshot's rows of all tables are published before the first change after it; they may reach
 # their logs a moment later than that change reaches its own.
 ARRIVAL_SECONDS = 10
+# What the last check of each bronze log that still exists found.
+PROBLEMS = """
+    select source_table as table, problem, fix
+    from ops.capture_checks final
+    where problem != '' and log_id in (select uuid from system.tables where database = 'bronze')
+    order by source_table
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ def check(settings: Settings, client: Client) -> dict[str, str]:
     logs = _logs(client)
     if not logs:
         return {}
-    topics = kafka.topics(settings)
+    topics = kafka.topics(settings, logs)
     known = _known(client)
     snapshot = _snapshot(client, logs)
     now = datetime.now(UTC)
@@ -83,7 +90,9 @@ def check(settings: Settings, client: Client) -> dict[str, str]:
             problem = "its Kafka topic is gone"
         elif topic.id != topic_id:
             problem = "its Kafka topic was made again: offsets start at 0, messages may be lost"
-        elif topic.start > complete_until and (gap := _gap(client, table, log, topic.start)):
+        elif topic.start > complete_until and (
+            gap := _gap(client, table, complete_until, topic.start)
+        ):
             problem = f"Kafka deleted messages before they were read: offsets {gap[0]} to {gap[1]}"
         elif (
             snapshot
@@ -129,7 +138,8 @@ def refuse_if_broken(settings: Settings, client: Client) -> None:
 
 def replaced_topics(settings: Settings, client: Client) -> list[str]:
     """Tables whose log was read from a topic that is no longer there, or is another one now."""
-    logs, topics, known = _logs(client), kafka.topics(settings), _known(client)
+    logs, known = _logs(client), _known(client)
+    topics = kafka.topics(settings, logs)
     return [
         table
         for table, log in logs.items()
@@ -167,8 +177,8 @@ def _known(client: Client) -> dict[tuple[str, str], _Known]:
     }
 
 
-def _gap(client: Client, table: str, log: _Log, retained: int) -> tuple[int, int] | None:
-    """First hole of two offsets or more below what Kafka retains, where history counts.
+def _gap(client: Client, table: str, complete: int, retained: int) -> tuple[int, int] | None:
+    """First hole of two offsets or more between what is complete and what Kafka retains.
 
     A hole of one offset is a transaction's marker.
     """
@@ -178,13 +188,13 @@ def _gap(client: Client, table: str, log: _Log, retained: int) -> tuple[int, int
         from (
             select
                 _offset as next_offset,
-                lagInFrame(_offset, 1, {log.start} - 1) over (
+                lagInFrame(_offset, 1, {complete} - 1) over (
                     order by _offset rows between 1 preceding and current row
                 ) as previous_offset
             from (
                 select toInt64(_offset) as _offset
                 from bronze.{table}
-                where _offset >= {log.start} and _offset < {retained}
+                where _offset >= {complete} and _offset < {retained}
                 union all
                 select {retained}
             )

@@ -29,7 +29,8 @@ class Fact:
 
     Grain: `keys`, each with what it is of a source row. `measures`: each with what one source row
     adds to it. `day` is the key whose day is that of the table's first group. `watermark` is the
-    table whose highest `_offset` says how far it is: its own, but for a live view.
+    table whose highest `_offset` says how far it is: its own, but for a live view. A fact that
+    `has_some` of the rows only may have applied more than its highest offset says.
     All expressions are ClickHouse SQL.
     """
 
@@ -38,6 +39,7 @@ class Fact:
     keys: dict[str, str]
     measures: dict[str, str]
     watermark: str | None = None
+    has_some: bool = False
 
 
 TABLES = {
@@ -74,13 +76,13 @@ _OF_MERCHANT = {
     "decline_code": "ifNull(decline_code, '')",
 }
 _ADDRESS = {"ip": "ifNull(ip, '')"}
+_DEVICE = {"device_id": "ifNull(device_id, '')"}
 _REASON = {**_CURRENCY, "reason": "ifNull(reason, '')"}
 _BY_MINUTE = {"minute": "toStartOfMinute(occurred_at)", **_OF_MERCHANT}
 _DAY = {"payment_date": "toDate(occurred_at)"}
-# As in macros/payments/amount_bucket.sql.
+# As in macros/payments/log_bucket.sql.
 _BUCKET = (
-    "toInt16(if(amount > 0, ceil(log(toFloat64(greatest(amount, toDecimal64(0.01, 2))))"
-    " / log(1.02)), -32768))"
+    "toInt16(if(amount > 0, ceil(log(toFloat64(if(amount > 0, amount, 1))) / log(1.02)), -32768))"
 )
 
 FACTS = {
@@ -119,6 +121,45 @@ FACTS = {
         "transactions",
         "payment_date",
         {**_DAY, "merchant_id": "merchant_id", **_ADDRESS},
+        _COUNTED,
+    ),
+    "gold.fct_attempts_by_minute": Fact(
+        "transactions",
+        "minute",
+        {
+            "minute": "toStartOfMinute(occurred_at)",
+            "account_id": "account_id",
+            **_ADDRESS,
+            **_DEVICE,
+        },
+        _COUNTED,
+    ),
+    "gold.fct_watched_payments": Fact(
+        "transactions",
+        "occurred_at",
+        {
+            "occurred_at": "occurred_at",
+            "transaction_id": "transaction_id",
+            "account_id": "account_id",
+            "merchant_id": "merchant_id",
+            **_ADDRESS,
+            **_DEVICE,
+            **_CURRENCY,
+            "amount": "amount",
+        },
+        # As in macros/payments/watched_bounds.sql.
+        {"count_payments": "if(amount < 15 or amount >= 750, 1, 0)"},
+        has_some=True,
+    ),
+    "gold.fct_account_amounts_by_day": Fact(
+        "transactions",
+        "payment_date",
+        {
+            "account_id": "account_id",
+            **_DAY,
+            "currency_code": "currency",
+            "amount_bucket": _BUCKET,
+        },
         _COUNTED,
     ),
     "gold.fct_refunds_by_day": Fact(

@@ -23,8 +23,8 @@ Unequal = tuple[Group, tuple[Figure, ...] | None, tuple[Figure, ...] | None]
 
 # One query sees one moment of a table, however often it reads it.
 ONE_MOMENT = {"enable_shared_storage_snapshot_in_query": 1}
-# ClickHouse adds up whole numbers in 128 bits and lets go of what is beyond.
-CHECKSUM_RANGE = 2**128
+# ClickHouse adds up checksums in 64 bits and lets go of what is beyond.
+CHECKSUM_RANGE = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Additive:
         """Sums of the measures, and the checksum: each key's hash, weighted by its measures.
 
         The hash is a product of the columns' own, so that tables with the same columns share them.
+        All of it is arithmetic modulo 2^64, several times as fast as in 128 bits.
         """
         measures = list(measures)
         # The hash of a NULL would be NULL.
@@ -77,12 +78,12 @@ class Additive:
         ]
         hashed = " * ".join(f"bitOr({one}, 1)" for one in hashes)
         weight = " + ".join(
-            f"{1_000_003**index} * reinterpretAsInt128(toDecimal128({measure}, 6))"
+            f"{1_000_003**index} * reinterpretAsUInt64(toDecimal128({measure}, 6))"
             for index, measure in enumerate(measures)
         )
         return [
             *(f"sum({sign} * ({measure}))" for measure in measures),
-            f"sum({sign} * toInt128(bitShiftRight({hashed}, 32)) * ({weight}))",
+            f"sum(toUInt64({sign}) * {hashed} * ({weight}))",
         ]
 
 

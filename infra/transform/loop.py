@@ -1,8 +1,10 @@
 """The transform loop: bronze to gold, again and again, in one process.
 
-Facts and heartbeats run each cycle, everything else less often. The loop outlives ClickHouse
-being away and a project that does not parse: it says so, waits and tries again. What each cycle did
-goes to `ops.transform_runs`. What a check beside it found wrong (watch.py) it rebuilds.
+Facts and heartbeats run each cycle, the other models in a process of their own (background.py).
+All of the project is built when it is another than the warehouse was built from. The loop outlives
+ClickHouse being away and a project that does not parse: it says so, waits and tries again. What
+each cycle did goes to `ops.transform_runs`. What a check beside it found wrong (watch.py) it
+rebuilds.
 """
 
 from __future__ import annotations
@@ -14,28 +16,32 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.errors import FinhouseError
-from infra.settings import load_settings
+from infra.settings import Settings, load_settings
 from infra.transform import capture
 from infra.transform.project import ModelRun, Project, TransformError
+from infra.transform.turns import Turns
 from infra.transform.warehouse import connect
 from infra.transform.watch import Watch
 from ingestion.kafka import ensure_topics
 
 # A cycle starts at most this often; in between a `dbt build` by hand finds the writer lease free.
-CYCLE_SECONDS = 0.8
+CYCLE_SECONDS = 1.0
 IDLE_SECONDS = 0.25
-# The slow tier holds what no figure on the dashboard waits for: row states and dimensions. Between
-# two of its cycles it rests three times as long as the last one took: a second or two when little
-# happens, about five under the default load on two cores.
-SLOW_REST = 3.0
 SELECTORS = {"live": "tag:live", "slow": "config.materialized:offset_append"}
 LONGEST_BACKOFF_SECONDS = 10.0
+# Incremental models look for their table themselves: no list of all tables each second. Two threads
+# are as fast as four here and open half the connections.
+QUICKLY = ("--no-populate-cache", "--threads", "2")
+ONE_BATCH = ("--vars", "{catch_up: false}")
+# Who holds the writer lease, for background.py too.
+WRITER = "transform loop"
 
 log = logging.getLogger("transform")
 
@@ -67,25 +73,38 @@ def write_runs(client: Client, tier: str, started_at: datetime, runs: list[Model
 
 
 def run_tier(project: Project, tier: str) -> list[ModelRun]:
-    """Run one cycle. Tier `build` makes everything, views and seeds too."""
+    """Run tier `live` (one batch of each fact), `slow` (everything incremental) or `build` (all of
+    the project, views and seeds too)."""
     if tier == "build":
         return project.run("build", "--exclude-resource-type", "test", "unit_test", "exposure")
-    # Incremental models look for their table themselves: no list of all tables each second. Two
-    # threads are as fast as four here and open half the connections.
-    return project.run("run", "--select", SELECTORS[tier], "--no-populate-cache", "--threads", "2")
+    one_batch = ONE_BATCH if tier == "live" else ()
+    return project.run("run", "--select", SELECTORS[tier], *QUICKLY, *one_batch)
 
 
-def was_built(client: Client) -> bool:
-    """Whether an earlier process has built this warehouse."""
+def run_snapshots(project: Project, names: Sequence[str]) -> list[ModelRun]:
+    """Take these snapshots."""
+    return project.run("snapshot", "--select", *names, *QUICKLY)
+
+
+def report(runs: list[ModelRun]) -> bool:
+    """Log what failed; whether anything did."""
+    failed = [run for run in runs if run.status not in ("success", "skipped", "no-op")]
+    for run in failed:
+        log.error("%s: %s", run.model, run.message)
+    return bool(failed)
+
+
+def built_from(client: Client) -> str:
+    """Fingerprint of the project that this warehouse was last built from; empty if it never was."""
     try:
-        built = "select count() from ops.transform_runs where tier = 'build' and status = 'success'"
-        return bool(client.command(built))
+        rows = client.query("select project from ops.builds order by built_at desc limit 1")
     except ClickHouseError:
-        return False  # no such table yet
+        return ""  # no such table yet
+    return str(rows.result_rows[0][0]) if rows.result_rows else ""
 
 
-def main() -> None:
-    """Run cycles until SIGTERM or SIGINT; the cycle under way is finished first."""
+def prepare() -> tuple[Settings, threading.Event]:
+    """Settings, exported to dbt, and an event that SIGTERM and SIGINT set; `log` goes to stdout."""
     # A handler of its own: dbt replaces those of the root logger.
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -93,17 +112,22 @@ def main() -> None:
     log.setLevel(logging.INFO)
     log.propagate = False
     settings = load_settings()
-    os.environ.update(settings.environment(), FINHOUSE_WRITER="transform loop")
+    os.environ.update(settings.environment(), FINHOUSE_WRITER=WRITER)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    return settings, stop
 
+
+def main() -> None:
+    """Run cycles until SIGTERM or SIGINT; the cycle under way is finished first."""
+    settings, stop = prepare()
     project = Project()
+    turns = Turns({}, 0.0, settings)
     watch = Watch(settings, stop)
     client: Client | None = None
     is_built = False
     is_first = True
-    slow_due = 0.0
     check_due = 0.0
     backoff = 0.0
     while not stop.is_set():
@@ -114,20 +138,28 @@ def main() -> None:
                 is_built = False
                 project.parse()
                 log.info("parsed the project in %.1f s", time.monotonic() - started)
+                turns = Turns(project.tiers(), time.monotonic(), settings)
             if not is_built:
                 # A Kafka table that is made before its topic notices it only minutes later.
                 ensure_topics(settings)
+            client = client or connect(settings)
             if started >= check_due:
-                client = client or connect(settings)
                 capture.refuse_if_broken(settings, client)
                 check_due = started + capture.CHECK_SECONDS
-            tier = "build" if not is_built else "slow" if started >= slow_due else "live"
-            client = client or connect(settings)
-            if is_first and was_built(client):
-                tier = "live"  # figures first: what has changed in the project can wait a cycle
+            earlier = "" if is_built else built_from(client)
+            is_built = is_built or earlier == project.fingerprint()
+            # Figures first: what has changed in the project since can wait a cycle.
+            tier = "live" if is_built or (is_first and earlier) else "build"
             is_first = False
             runs = run_tier(project, tier)
             write_runs(client, tier, started_at, runs)
+            snapshots = turns.next({"snapshot"}, started) if is_built else []
+            if snapshots:
+                started_at = datetime.now(UTC)
+                taken = run_snapshots(project, snapshots)
+                turns.done(snapshots, taken, time.monotonic())
+                write_runs(client, "snapshot", started_at, taken)
+                runs += taken
             if watch.is_alive() and (repairs := watch.repair(project)):
                 write_runs(client, "repair", started_at, repairs)
         except (TransformError, ClickHouseError, FinhouseError) as error:
@@ -136,21 +168,18 @@ def main() -> None:
             check_due = 0.0  # whatever was away: nothing runs before it is known what it missed
             stop.wait(backoff)
             continue
-        failed = [run for run in runs if run.status not in ("success", "skipped", "no-op")]
-        for run in failed:
-            log.error("%s: %s", run.model, run.message)
-        if failed:
+        if report(runs):
             backoff = min(max(2 * backoff, 0.5), LONGEST_BACKOFF_SECONDS)
             check_due = 0.0
             stop.wait(backoff)
             continue
         if tier == "build":
             is_built = True
+            client.insert("ops.builds", [(datetime.now(UTC), project.fingerprint(), len(runs))])
+            turns = Turns(project.tiers(), time.monotonic(), settings)
             log.info("built %d nodes in %.1f s", len(runs), time.monotonic() - started)
-            if not watch.is_alive():
-                watch.start()
-        if tier != "live":
-            slow_due = time.monotonic() + SLOW_REST * (time.monotonic() - started)
+        if is_built and watch.ident is None:
+            watch.start()
         if backoff:
             log.info("running again")
             backoff = 0.0

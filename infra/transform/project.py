@@ -6,6 +6,7 @@ tens of milliseconds.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,35 +44,66 @@ def _flags(*extra: str) -> list[str]:
     # fmt: on
 
 
-def fingerprint() -> int:
-    """Newest modification time of the project's files, in nanoseconds."""
-    files = [ROOT / name for name in SOURCE_FILES]
+def _files() -> list[Path]:
+    """The project's files."""
+    found = [ROOT / name for name in SOURCE_FILES]
     for folder in SOURCE_FOLDERS:
-        files += (path for path in (ROOT / folder).rglob("*") if path.is_file())
-    return max(path.stat().st_mtime_ns for path in files)
+        found += sorted(path for path in (ROOT / folder).rglob("*") if path.is_file())
+    return found
+
+
+def _newest_change() -> int:
+    """Newest modification time of the project's files, in nanoseconds."""
+    return max(path.stat().st_mtime_ns for path in _files())
 
 
 class Project:
     """A parsed dbt project. `parse` again when `is_stale`."""
 
     def __init__(self) -> None:
-        self._fingerprint = 0
+        self._parsed_at = 0
         self._runner = dbtRunner()
+        self._manifest: Manifest | None = None
 
     def is_stale(self) -> bool:
         """Whether a file of the project has changed since it was parsed."""
-        return fingerprint() != self._fingerprint
+        return _newest_change() != self._parsed_at
+
+    def fingerprint(self) -> str:
+        """What the project's files say, as a hash: equal for equal projects."""
+        digest = hashlib.sha256()
+        for path in _files():
+            digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
 
     def parse(self) -> None:
         """Parse the project and write target/manifest.json, which the dashboard reads.
 
         Raises TransformError if the project does not parse.
         """
-        self._fingerprint = fingerprint()
+        self._parsed_at = _newest_change()
         result = dbtRunner().invoke(["parse", *_flags()])
         if not isinstance(result.result, Manifest):
             raise TransformError(_reason(result))
-        self._runner = dbtRunner(manifest=result.result)
+        self._manifest = result.result
+        self._runner = dbtRunner(manifest=self._manifest)
+
+    def tiers(self) -> dict[str, str]:
+        """What is kept up to date by running it, with its tier; empty before `parse`.
+
+        Tiers: live (tag `live`), background (tag `background`), slow (other incremental models),
+        snapshot.
+        """
+        nodes = self._manifest.nodes if self._manifest else {}
+        found = {}
+        for node in nodes.values():
+            if node.resource_type is NodeType.Snapshot:
+                found[node.name] = "snapshot"
+            elif node.config.get("materialized") == "offset_append":
+                tags = {"live", "background"}.intersection(node.tags)
+                found[node.name] = tags.pop() if tags else "slow"
+        return found
 
     def run(self, command: str, *flags: str) -> list[ModelRun]:
         """Run `dbt run` or `dbt build` with these flags and return what each node did.

@@ -74,9 +74,9 @@ def wait_until_fresh(
         cross join (
             select argMax(cycle_id, started_at) as newest
             from ops.transform_runs
-            where started_at >= {since:DateTime64(3, 'UTC')}
+            where started_at >= {since:DateTime64(3, 'UTC')} and tier != 'background'
         ) as cycles
-        where started_at >= {since:DateTime64(3, 'UTC')}
+        where started_at >= {since:DateTime64(3, 'UTC')} and tier != 'background'
     """
     message = ""
     while time.monotonic() < deadline:

@@ -24,6 +24,7 @@ from infra.transform.warehouse import connect
 
 TOTALS_SECONDS = 5.0
 DAYS_SECONDS = 300.0
+FIRST_DAYS_SECONDS = 60.0  # the start has work enough
 # Whatever the tables' size, proofs take at most a twentieth and a tenth of the time.
 PARITY_REST = 19.0
 RECONCILE_REST = 9.0
@@ -41,7 +42,8 @@ class Watch(threading.Thread):
         self._settings = settings
         self._stopped = stop
         self._suspects = parity.Suspects()
-        self._parity_due = self._days_due = 0.0
+        self._parity_due = 0.0
+        self._days_due = time.monotonic() + FIRST_DAYS_SECONDS
         self._reconcile_due = time.monotonic() + settings.reconcile_seconds
         self._repair: parity.Repair | None = None
 
@@ -84,8 +86,9 @@ class Watch(threading.Thread):
             result = error
             log.error("not reconciled: %s", error)
         else:
-            for one in result.differences:
-                log.error("%s differs from Postgres in %s", one.comparison, " ".join(one.group))
+            for one in result.comparisons:
+                if one.differences:
+                    log.error("%s differs from Postgres in %d groups", one.name, one.differences)
         with closing(connect(self._settings)) as client:
             record(client, started_at, result)
         rest = RECONCILE_REST * (time.monotonic() - began)

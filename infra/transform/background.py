@@ -1,0 +1,69 @@
+"""The models that no live figure waits for, in a process of their own: they hold no fact up.
+
+They take turns (turns.py). It is the loop (loop.py) that builds them first and that checks what was
+captured: until then, while the project is another than the warehouse was built from and while a
+table is refused (capture.py), this process waits.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from infra.errors import FinhouseError
+from infra.transform import capture
+from infra.transform.loop import built_from, log, prepare, report, write_runs
+from infra.transform.project import ModelRun, Project, TransformError
+from infra.transform.turns import FAILED_SECONDS, Turns
+from infra.transform.warehouse import connect
+
+TIERS = {"slow", "background"}
+IDLE_SECONDS = 0.5
+# One thread: the loop is to find a core free. Some models look up as much for a small batch as for
+# a large one. The loop holds the writer lease for both: a `dbt build` by hand waits for it, and
+# this process waits for the build.
+BESIDE_THE_LOOP = (
+    *("--no-populate-cache", "--threads", "1"),
+    *("--vars", "{max_batch_events: 400000, takes_lease: false}"),
+)
+
+
+def run_background(project: Project, names: list[str]) -> list[ModelRun]:
+    """Run these models until each has what there is."""
+    return project.run("run", "--select", *names, *BESIDE_THE_LOOP)
+
+
+def main() -> None:
+    """Run turns until SIGTERM or SIGINT; the turn under way is finished first."""
+    settings, stop = prepare()
+    project = Project()
+    client: Client | None = None
+    turns: Turns | None = None
+    while not stop.wait(IDLE_SECONDS):
+        started_at = datetime.now(UTC)
+        try:
+            client = client or connect(settings)
+            if project.is_stale() or turns is None:
+                turns = None
+                if built_from(client) != project.fingerprint():
+                    continue
+                project.parse()
+                turns = Turns(project.tiers(), time.monotonic(), settings)
+                log.info("the warehouse is built: models take turns")
+            names = turns.next(TIERS, time.monotonic())
+            if names and not client.query(capture.PROBLEMS).result_rows:
+                runs = run_background(project, names)
+                turns.done(names, runs, time.monotonic())
+                write_runs(client, "background", started_at, runs)
+                report(runs)
+        except (TransformError, ClickHouseError, FinhouseError) as error:
+            log.error("%s; next try in %.0f s", error, FAILED_SECONDS)
+            stop.wait(FAILED_SECONDS)
+    log.info("stopped")
+
+
+if __name__ == "__main__":
+    main()
