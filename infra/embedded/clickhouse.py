@@ -37,6 +37,7 @@ SERVER = """\
 # listeners and nothing else.
 USERS = """\
 <clickhouse>
+  {only_in_wheel}
   <users>
     <default>
       <password></password>
@@ -51,6 +52,14 @@ USERS = """\
   </users>
 </clickhouse>
 """
+# The wheel is made for one person at their own data, so it has a table function that looks into the
+# Python process, and takes the server down with it. A server does not know the setting.
+ONLY_IN_WHEEL = """<profiles>
+    <default><allow_python_table_function>0</allow_python_table_function></default>
+  </profiles>"""
+# In the wheel the function `file()` needs no grant and reads any file of this machine, passwords
+# among them; a server keeps it to `user_files`. A function made in SQL goes before a built-in one.
+NO_FILES = "CREATE FUNCTION file AS path -> throwIf(1, 'file() is not allowed')"
 
 
 def component(settings: Settings) -> Component:
@@ -82,7 +91,11 @@ def configure(settings: Settings) -> None:
     data.mkdir(parents=True, exist_ok=True)
     base = SERVER.format(data=escape(str(data)))
     (folder / "clickhouse-local.xml").write_text(base, encoding="utf-8")
-    (folder / "users.xml").write_text(USERS, encoding="utf-8")
+    users = USERS.format(only_in_wheel="" if shutil.which("clickhouse") else ONLY_IN_WHEEL)
+    (folder / "users.xml").write_text(users, encoding="utf-8")
+    functions = data / "user_defined"
+    functions.mkdir(exist_ok=True)
+    (functions / "function_file.sql").write_text(f"{NO_FILES}\n", encoding="utf-8")
     for link, target in (("conf.d", "config.d"), ("users.d", "users.d")):
         _link(folder / link, FRAGMENTS / target)
 

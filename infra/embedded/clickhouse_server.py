@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -61,6 +62,8 @@ def stop_serving() -> None:
 def main() -> int:
     """Serve until a signal arrives; exit code 0 after a clean stop."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    # A supervisor that was started before this user came knows no password: then nobody may enter.
+    os.environ.setdefault("FINHOUSE_ANALYST_PASSWORD", secrets.token_urlsafe(18))
     engine = load_engine()
     stopping = threading.Event()
     failure: list[str] = []
