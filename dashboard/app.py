@@ -28,6 +28,31 @@ page = st.navigation(
                 help="Payments now: volume, success, merchants, and how live the numbers are.",
             ),
         ],
+        "Analyse": [
+            st.Page(
+                "app_pages/acceptance.py",
+                title="Acceptance",
+                icon=":material/verified:",
+                url_path="acceptance",
+                help="How many payments work, why others are declined, and when.",
+            ),
+            st.Page(
+                "app_pages/merchants.py",
+                title="Merchants",
+                icon=":material/storefront:",
+                url_path="merchants",
+                help="Merchants by volume, concentration and risk, and each one in detail.",
+            ),
+        ],
+        "Explore": [
+            st.Page(
+                "app_pages/sql.py",
+                title="SQL",
+                icon=":material/terminal:",
+                url_path="sql",
+                help="Ask gold and silver yourself: read-only, with limits, history and export.",
+            ),
+        ],
     }
 )
 ui.sidebar()

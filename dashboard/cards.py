@@ -89,12 +89,27 @@ def active_accounts_card(
     history: Sequence[float | None],
 ) -> Card:
     """The card of active accounts, which are counted per UTC day; `complete` leaves out today."""
-    metric = definitions.metric("count_active_accounts")
     period = "today, so far" if days == 1 else f"last {days} days incl. today"
-    note: str = period
+    return day_card("count_active_accounts", definitions, now, complete, before, period, history)
+
+
+def day_card(
+    name: str,
+    definitions: Definitions,
+    now: Number | None,
+    complete: Number | None,
+    before: Number | None,
+    period: str,
+    history: Sequence[float | None] = (),
+) -> Card:
+    """The card of a metric known per UTC day; `complete` leaves out today, as `before` does."""
+    metric = definitions.metric(name)
+    note = period
     delta: str | int | None = None
-    if complete is not None and before is not None:
-        note, delta = _change(metric, complete, before)
+    if complete is not None:
+        note = NO_EARLIER_DATA
+        if before is not None:
+            note, delta = _change(metric, complete, before)
     return Card(
         label=metric.label,
         value=show(now, metric.format),
@@ -103,6 +118,23 @@ def active_accounts_card(
         note=note,
         help=_help(metric, now, f"Counts UTC days: {period}. Compares whole days."),
         history=_drawable(history),
+    )
+
+
+def plain_card(
+    name: str, definitions: Definitions, value: Number | None, note: str, reading: str
+) -> Card:
+    """The card of a metric that has nothing to be compared with; `reading` says what it covers."""
+    metric = definitions.metric(name)
+    unknown = value is None and metric.format == "euro"
+    return Card(
+        label=metric.label,
+        value=formats.NO_RATE if unknown else show(value, metric.format),
+        delta=None,
+        delta_color="off",
+        note=note,
+        help=_help(metric, value, reading),
+        history=(),
     )
 
 
@@ -116,6 +148,8 @@ def show(value: Number | None, shown_as: Format) -> str:
         return formats.percent(float(value))
     if shown_as == "compact":
         return formats.compact(value)
+    if shown_as == "decimal":
+        return formats.decimal(value)
     return formats.integer(int(value))
 
 

@@ -15,6 +15,10 @@ GREY = "#8A97A8"
 VEIL = "rgba(138, 151, 168, 0.45)"
 HATCH = "rgba(255, 255, 255, 0.55)"
 
+GRID: Option = {"left": 8, "right": 16, "top": 36, "bottom": 8, "containLabel": True}
+# what still fills, at the end of a line
+HOLLOW: Option = {"type": "scatter", "symbol": "emptyCircle", "symbolSize": 8, "color": GREY}
+
 VOLUME_FORMAT = "€ %,.2f"
 PERCENT_FORMAT = "%.2f %%"
 
@@ -41,22 +45,15 @@ def volume_option(frame: pd.DataFrame, versus: str) -> Option:
     bars = {"type": "bar", "barCategoryGap": "18%", "barGap": "-100%"}
     hatch = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [3, 3], "rotation": -0.785}
     veil = {"color": VEIL, "decal": {**hatch, "color": HATCH}}
-    now = {**bars, "name": "Volume", "encode": _encode("value")}
+    now = {**bars, "name": "Volume", "encode": encode("value")}
     filling = {**bars, "itemStyle": veil, "silent": True}
     return _time_option(frame, VOLUME_FORMAT, now, filling, versus)
 
 
 def rate_option(frame: pd.DataFrame, versus: str) -> Option:
     """A line of percent per bucket; the last one still fills and ends in a hollow point."""
-    now = {
-        "type": "line",
-        "name": "Success rate",
-        "encode": _encode("value"),
-        "showSymbol": False,
-        "connectNulls": False,
-    }
-    filling = {"type": "scatter", "symbol": "emptyCircle", "symbolSize": 8, "color": GREY}
-    option = _time_option(frame, PERCENT_FORMAT, now, filling, versus)
+    now = line("Success rate", "value")
+    option = _time_option(frame, PERCENT_FORMAT, now, HOLLOW, versus)
     option["yAxis"].update(scale=True, axisLabel={"formatter": "{value} %"})
     if frame[["value", "before"]].max(axis=None) > NEAR_TOP:
         # the axis' round numbers would go past 100 %
@@ -74,20 +71,11 @@ def _time_option(
         point = [last["drawn_at"].isoformat(), float(last["value"])]
         drawn.append({**filling, "name": "Still filling", "data": [point]})
     if frame["before"].notna().any():
-        drawn.append(
-            {
-                "type": "line",
-                "name": versus[:1].upper() + versus[1:],
-                "encode": _encode("before"),
-                "showSymbol": False,
-                "lineStyle": {"type": "dashed", "width": 1.5},
-                "color": GREY,
-            }
-        )
+        drawn.append(before_line(versus[:1].upper() + versus[1:], "before"))
     return {
         "useUTC": True,
         "dataset": {"source": frame},
-        "grid": {"left": 8, "right": 12, "top": 36, "bottom": 8, "containLabel": True},
+        "grid": {**GRID, "right": 12},
         "legend": {"top": 0, "left": 0},
         "tooltip": {"trigger": "axis", "valueFormatter": value_format},
         "xAxis": {"type": "time"},
@@ -96,5 +84,23 @@ def _time_option(
     }
 
 
-def _encode(column: str) -> Option:
+def line(name: str, column: str) -> Option:
+    """A line over `drawn_at`; where a value is unknown it has a gap."""
+    return {
+        "type": "line",
+        "name": name,
+        "encode": encode(column),
+        "showSymbol": False,
+        "connectNulls": False,
+    }
+
+
+def before_line(name: str, column: str) -> Option:
+    """The line of the comparison."""
+    dashes = {"type": "dashed", "width": 1.5}
+    return {**line(name, column), "lineStyle": dashes, "color": GREY}
+
+
+def encode(column: str) -> Option:
+    """Which columns a series over `drawn_at` reads."""
     return {"x": "drawn_at", "y": column, "tooltip": [column]}

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.httputil import get_pool_manager
 from streamlit.connections import BaseConnection
 from urllib3.exceptions import HTTPError
 
-from dashboard.queries import Call
+from dashboard.queries.call import Call
 from infra.errors import FinhouseError
 from infra.settings import load_settings
 

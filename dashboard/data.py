@@ -6,10 +6,13 @@ is refreshed in the background, which serves the old answer once more: it hardly
 
 from __future__ import annotations
 
+from datetime import date
+
 import streamlit as st
 
 from dashboard.connection import Answer, ClickHouseConnection
-from dashboard.queries import Call
+from dashboard.queries import overview
+from dashboard.queries.call import Call
 
 
 def run_call(call: Call) -> Answer:
@@ -39,3 +42,15 @@ def recent(call: Call) -> Answer:
 def past(call: Call) -> Answer:
     """An answer about a finished period; a minute old, or older after an idle time."""
     return run_call(call)
+
+
+def first_day() -> date | None:
+    """The first UTC day with a payment; None while there is none."""
+    found: date | None = past(overview.first_day()).rows[0]["first_day"]
+    return found
+
+
+def has_whole_day(day: date) -> bool:
+    """Whether payments of the whole of a UTC day were recorded, so that it can be compared with."""
+    first = first_day()
+    return first is not None and first < day

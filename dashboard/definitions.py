@@ -15,13 +15,13 @@ import orjson
 
 from infra.settings import ROOT
 
-Format = Literal["compact", "percent", "euro", "integer"]
+Format = Literal["compact", "percent", "euro", "integer", "decimal"]
 Better = Literal["up", "down", "none"]
 
 MANIFEST = ROOT / "target" / "manifest.json"
 KPI_MODEL = "model.finhouse.agg_kpis_daily"
 
-_FORMATS = ("compact", "percent", "euro", "integer")
+_FORMATS = ("compact", "percent", "euro", "integer", "decimal")
 _BETTER = ("up", "down", "none")
 PARSE_HINT = "run `./finhouse dbt parse`"
 
@@ -59,7 +59,12 @@ def load(path: Path = MANIFEST, model: str = KPI_MODEL) -> Definitions:
     return _parse(path, model, stat.st_mtime_ns, stat.st_size)
 
 
-@lru_cache(maxsize=4)
+def of(model: str) -> Definitions:
+    """The definitions of a gold model by its bare name. Never raises."""
+    return load(model=f"model.finhouse.{model}")
+
+
+@lru_cache(maxsize=64)  # a page shows several models
 def _parse(path: Path, model: str, _modified: int, _size: int) -> Definitions:
     try:
         columns = orjson.loads(path.read_bytes())["nodes"][model]["columns"]
@@ -87,12 +92,16 @@ def _metric(name: str, column: dict[str, Any]) -> Metric:
 def _undefined(name: str) -> Metric:
     """What a name alone tells."""
     words = name.removeprefix("count_").removesuffix("_eur").replace("_", " ")
-    is_money, is_rate = name.endswith("_eur"), name.endswith("_rate")
+    is_money = name.endswith("_eur")
+    is_rate = name.removesuffix("_by_value").endswith(("_rate", "_share"))
+    is_index = name.endswith(("_index", "_score"))
     return Metric(
         name=name,
         label=words.capitalize(),
         unit="EUR" if is_money else "",
-        format="euro" if is_money else "percent" if is_rate else "integer",
+        format=(
+            "euro" if is_money else "percent" if is_rate else "decimal" if is_index else "integer"
+        ),
         better="none",
         description=f"No definition found: {PARSE_HINT}.",
     )

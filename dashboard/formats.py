@@ -1,9 +1,11 @@
-"""How numbers look: exact, in one notation, rounded (half to even) only here."""
+"""How numbers and names look: exact, in one notation, rounded (half to even) only here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import overload
 
 NO_RATE = "n/a: rate missing"
 NOTHING = "n/a"
@@ -14,8 +16,14 @@ _TENTH = Decimal("0.1")
 _DIGITS = 60
 
 
-def cents(amount: Decimal) -> Decimal:
-    """An amount rounded half-even to two places."""
+@overload
+def cents(amount: Decimal) -> Decimal: ...
+@overload
+def cents(amount: None) -> None: ...
+def cents(amount: Decimal | None) -> Decimal | None:
+    """An amount rounded half-even to two places; an unknown one stays so."""
+    if amount is None:
+        return None
     with localcontext() as context:
         context.prec = _DIGITS
         return amount.quantize(_CENT, rounding=ROUND_HALF_EVEN)
@@ -46,6 +54,23 @@ def compact(number: int | Decimal | float | None) -> str:
 def percent(share: float | None) -> str:
     """A share of 0..1 as `91.25 %`."""
     return NOTHING if share is None else f"{100 * share:.2f} %"
+
+
+def decimal(number: int | Decimal | float | None) -> str:
+    """An index or a factor: `0.0131`, `12.35`."""
+    if number is None:
+        return NOTHING
+    return f"{number:.4f}" if -1 < number < 1 else f"{number:,.2f}"
+
+
+def days(first: date, last: date) -> str:
+    """UTC days as one reads them: `24 Nov 2026`, `23 Nov – 24 Nov 2026`."""
+    return f"{last:%d %b %Y}" if first == last else f"{first:%d %b} – {last:%d %b %Y}"
+
+
+def merchant_name(row: Mapping[str, object]) -> str:
+    """The merchant's name; a payment may come before its merchant."""
+    return str(row["merchant_name"] or f"unknown ({str(row['merchant_id'])[:8]})")
 
 
 def seconds(length: float) -> str:

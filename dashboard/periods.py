@@ -79,6 +79,38 @@ class Window:
         return (self.fill_to - self.start) // self.bucket
 
 
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The whole UTC days that cover a range, `first` to `today`; today still fills."""
+
+    first: date
+    today: date
+
+    @property
+    def after(self) -> date:
+        """The day after the last one."""
+        return self.today + DAY
+
+    @property
+    def complete(self) -> Days | None:
+        """The same without today, which comparisons leave out; None if there is no other day."""
+        return None if self.first == self.today else Days(self.first, self.today - DAY)
+
+    def shifted(self, shift: timedelta) -> Days:
+        """The same days, earlier."""
+        return Days(self.first - shift, self.today - shift)
+
+    def at_least(self, days: int) -> Days:
+        """These days and as many before them as make so many, for what is drawn."""
+        return Days(min(self.first, self.after - days * DAY), self.today)
+
+
+def days_of(chosen: Range, now: datetime) -> Days:
+    """The days of a range that ends now, for what is known per day only."""
+    window = window_of(chosen, now)
+    return Days(window.start.date(), window.complete_end.date())
+
+
 def window_of(chosen: Range, now: datetime) -> Window:
     """The window of a range that ends now; all of its buckets but the last are whole."""
     now = now.astimezone(UTC)
@@ -120,6 +152,20 @@ def describe_comparison(comparison: Comparison, chosen: Range) -> str:
     if shift_of(comparison, chosen) == chosen.length:
         return f"previous {chosen.label}"
     return f"{chosen.label} ending {shift_of(comparison, chosen) // WEEK} weeks ago"
+
+
+def day_shift_of(comparison: Comparison, chosen: Range) -> timedelta:
+    """How far back the comparison of whole days lies: a day for ranges within one."""
+    return max(shift_of(comparison, chosen), DAY)
+
+
+def describe_day_comparison(comparison: Comparison, chosen: Range) -> str:
+    """The words after "vs" where whole days are compared."""
+    if comparison.shift is not None:
+        return "same days last week"
+    if day_shift_of(comparison, chosen) == DAY:
+        return "day before"
+    return describe_comparison(comparison, chosen)
 
 
 def activity_days(chosen: Range, now: datetime) -> tuple[date, date]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,11 +11,12 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import formats, periods
+from dashboard import data, formats, periods
 from dashboard.cards import Card
 from dashboard.connection import Answer, Row
 from dashboard.definitions import Definitions, Metric
 from dashboard.periods import Comparison, Range
+from dashboard.queries import overview
 from infra.errors import FinhouseError
 
 HOPS = 5  # gold.pipeline_freshness: a hop nothing has passed yet has no row
@@ -39,6 +41,16 @@ class Filters:
     def versus(self) -> str:
         """The comparison in words."""
         return periods.describe_comparison(self.comparison, self.chosen)
+
+    @property
+    def day_shift(self) -> timedelta:
+        """How far back the comparison lies where whole days are compared."""
+        return periods.day_shift_of(self.comparison, self.chosen)
+
+    @property
+    def versus_days(self) -> str:
+        """The comparison of whole days in words."""
+        return periods.describe_day_comparison(self.comparison, self.chosen)
 
     def every(self, interval: str) -> str | None:
         """A fragment's `run_every`: None while the page is paused."""
@@ -81,6 +93,42 @@ def filters() -> Filters:
             state.get("compare"), periods.COMPARISONS, periods.DEFAULT_COMPARISON
         ),
         paused=state.get("pause") is True,
+    )
+
+
+def headed(title: str, definitions: Definitions, body: Callable[[], Any] | None = None) -> None:
+    """A page's title with its freshness badge above a body; an error of either shows in both."""
+    head = st.container(horizontal=True, vertical_alignment="center", key="head")
+    with head:
+        st.title(title, anchor=False, width="content")
+    try:
+        hops = data.live(overview.freshness()).rows
+        with head:
+            freshness_badge(hops)
+        definitions_hint(definitions)
+        stale_warning(hops)
+        if body:
+            body()
+    except FinhouseError as error:
+        with head:
+            st.badge(error.message, icon=":material/cloud_off:", color="red")
+        error_box(error)
+
+
+def nothing_here(chosen: Range) -> None:
+    """Says why all counts are zero."""
+    if data.first_day() is None:
+        st.info(
+            "The warehouse holds no payment yet. `./finhouse status` shows whether history is "
+            "still loading; `./finhouse gen --resume` starts the traffic.",
+            title="No payments yet",
+            icon=":material/hourglass_empty:",
+        )
+        return
+    st.info(
+        "Choose a longer range, or start the traffic with `./finhouse gen --resume`.",
+        title=f"No payments in the last {chosen.label}",
+        icon=":material/search_off:",
     )
 
 
@@ -188,10 +236,27 @@ def how_computed(key: str, answers: Sequence[Answer], about: str) -> None:
             st.caption(" · ".join(f"{name} = {value}" for name, value in answer.call.parameters))
 
 
+def footer(key: str, answers: Sequence[Answer], caption: str, about: str = "") -> None:
+    """The line under a card; `about` says more where it opens."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(caption)
+        how_computed(key, answers, about or caption)
+
+
+def plain(text: str) -> str:
+    """A text of the source for where Markdown is read: each sign in it stands for itself."""
+    return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()))
+
+
 def definition_line(metric: Metric) -> str:
     """Markdown: label, unit and meaning of a metric."""
     unit = f" ({metric.unit})" if metric.unit else ""
     return f"**{metric.label}**{unit}: {metric.description}"
+
+
+def definition_lines(metrics: Iterable[Metric]) -> str:
+    """Markdown: a line per metric."""
+    return "  \n".join(definition_line(metric) for metric in metrics)
 
 
 def definitions_hint(definitions: Definitions) -> None:
@@ -214,6 +279,23 @@ def loading(key: str, height: int) -> Iterator[None]:
     with st.skeleton(height=height):
         yield
     st.session_state[seen] = True
+
+
+def panel(
+    title: str, key: str, height: int, body: Callable[[], Any], help: str | None = None
+) -> None:
+    """A card with a heading; as tall as its neighbours, and a skeleton until its body is there."""
+    with st.container(border=True, height="stretch"):
+        st.subheader(title, anchor=False, help=help)
+        with loading(key, height):
+            guarded(body)
+
+
+def number_column(metric: Metric, shown_as: str, label: str | None = None) -> Any:
+    """A numeric column of a table with the label and the help of its metric."""
+    return st.column_config.NumberColumn(
+        label or metric.label, format=shown_as, help=metric.description
+    )
 
 
 def guarded(body: Callable[[], Any]) -> None:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, charts, data, definitions, formats, periods, queries, ui
+from dashboard import cards, charts, data, definitions, formats, periods, ui
 from dashboard.connection import Answer
-from infra.errors import FinhouseError
+from dashboard.queries import overview as queries
 
 KPI_HEIGHT = 172
 CHART_HEIGHT = 300
@@ -20,16 +20,10 @@ SPARK_DAYS = 14
 filters = ui.filters()
 
 
-def has_earlier_data(start: datetime) -> bool:
-    """Whether payments of the whole day `start` lies on were recorded."""
-    first_day = data.past(queries.first_day()).rows[0]["first_day"]
-    return first_day is not None and first_day < start.date()
-
-
 def trends(window: periods.Window) -> tuple[Answer, Answer | None]:
     """Buckets of the window, and those of the comparison if there is data that far back."""
     now = data.recent(queries.trend(window))
-    if not has_earlier_data(window.start - filters.shift):
+    if not data.has_whole_day((window.start - filters.shift).date()):
         return now, None
     return now, data.past(queries.trend_before(window, filters.shift))
 
@@ -40,21 +34,12 @@ def live_strip() -> None:
     now = datetime.now(UTC)
     window = periods.window_of(filters.chosen, now)
     known = definitions.load()
-    head = st.container(horizontal=True, vertical_alignment="center", key="head")
-    with head:
-        st.title("Overview", anchor=False, width="content")
-    try:
-        hops = data.live(queries.freshness()).rows
-        with head:
-            ui.freshness_badge(hops)
-        ui.definitions_hint(known)
-        ui.stale_warning(hops)
+
+    def body() -> None:
         with ui.loading("kpis", KPI_HEIGHT):
             kpi_row(window, now, known)
-    except FinhouseError as error:
-        with head:
-            st.badge(error.message, icon=":material/cloud_off:", color="red")
-        ui.error_box(error)
+
+    ui.headed("Overview", known, body)
 
 
 def kpi_row(window: periods.Window, now: datetime, known: definitions.Definitions) -> None:
@@ -63,10 +48,10 @@ def kpi_row(window: periods.Window, now: datetime, known: definitions.Definition
     totals = cards.totals(answer.rows, "now")
     complete = cards.totals(answer.rows, "complete")
     if not totals["count_attempted"]:
-        nothing_here()
+        ui.nothing_here(filters.chosen)
     earlier = periods.shifted(window, filters.shift)
     before = None
-    if has_earlier_data(earlier.start):
+    if data.has_whole_day(earlier.start.date()):
         before = cards.totals(data.past(queries.kpis(earlier)).rows, "now")
     history = data.recent(queries.trend(window)).rows[:-1]
     accounts_answer, accounts = active_accounts(now, known)
@@ -112,9 +97,7 @@ def active_accounts(now: datetime, known: definitions.Definitions) -> tuple[Answ
     answer = data.recent(queries.active_accounts(first, after))
     column = "count_active_accounts"
     complete = before = None
-    if first < today and has_earlier_data(
-        datetime.combine(first - filters.shift, datetime.min.time(), UTC)
-    ):
+    if first < today and data.has_whole_day(first - filters.shift):
         complete = data.past(queries.active_accounts(first, today)).rows[0][column]
         before = data.past(
             queries.active_accounts(first - filters.shift, today - filters.shift)
@@ -128,23 +111,6 @@ def active_accounts(now: datetime, known: definitions.Definitions) -> tuple[Answ
         before,
         filters.chosen.activity_days,
         [row[column] for row in days],
-    )
-
-
-def nothing_here() -> None:
-    """Says why all counts are zero."""
-    if data.past(queries.first_day()).rows[0]["first_day"] is None:
-        st.info(
-            "The warehouse holds no payment yet. `./finhouse status` shows whether history is "
-            "still loading; `./finhouse gen --resume` starts the traffic.",
-            title="No payments yet",
-            icon=":material/hourglass_empty:",
-        )
-        return
-    st.info(
-        "Choose a longer range, or start the traffic with `./finhouse gen --resume`.",
-        title=f"No payments in the last {filters.chosen.label}",
-        icon=":material/search_off:",
     )
 
 
@@ -177,14 +143,7 @@ def trend_chart(column: str) -> None:
         name = f"Success rate {per}; lowest {low:.1f} %, highest {high:.1f} %"
     st.echarts_chart(option, height=CHART_HEIGHT, alt=name, key=f"chart_{column}")
     answers = [now, before] if before else [now]
-    footer(f"how_{column}", answers, f"{per[:1].upper()}{per[1:]}")
-
-
-def footer(key: str, answers: list[Answer], about: str) -> None:
-    """The line under a card."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(about)
-        ui.how_computed(key, answers, about)
+    ui.footer(f"how_{column}", answers, f"{per[:1].upper()}{per[1:]}")
 
 
 @st.fragment(parallel=True, run_every=filters.every("10s"))
@@ -205,13 +164,8 @@ def merchants_table() -> None:
         return
     frame = pd.DataFrame(
         {
-            "merchant": [merchant_name(row) for row in answer.rows],
-            "volume": [
-                None
-                if row["successful_amount_eur"] is None
-                else formats.cents(row["successful_amount_eur"])
-                for row in answer.rows
-            ],
+            "merchant": [formats.merchant_name(row) for row in answer.rows],
+            "volume": [formats.cents(row["successful_amount_eur"]) for row in answer.rows],
             "attempts": [row["count_attempted"] for row in answer.rows],
             "success": [row["success_percent"] for row in answer.rows],
             # the last bucket still fills: its drop would say nothing
@@ -236,7 +190,7 @@ def merchants_table() -> None:
     note = f"By volume, last {filters.chosen.label}"
     if missing:
         note += f" · {missing} without a full volume ({formats.NO_RATE})"
-    footer("how_merchants", [answer], note)
+    ui.footer("how_merchants", [answer], note)
 
 
 @st.fragment(parallel=True, run_every=filters.every("5s"))
@@ -257,7 +211,7 @@ def recent_table() -> None:
     frame = pd.DataFrame(
         {
             "status": [[row["status"]] for row in answer.rows],
-            "merchant": [merchant_name(row) for row in answer.rows],
+            "merchant": [formats.merchant_name(row) for row in answer.rows],
             "amount": [formats.money(row["amount"], row["currency_code"]) for row in answer.rows],
             "eur": [formats.euro(row["amount_eur"]) for row in answer.rows],
             "time": [row["occurred_at"] for row in answer.rows],
@@ -285,12 +239,7 @@ def recent_table() -> None:
         key="recent_payments",
         alt=f"The {len(frame)} payments that changed last, newest first",
     )
-    footer("how_recent", [answer], "Newest change first, from the live view")
-
-
-def merchant_name(row: dict[str, object]) -> str:
-    """The merchant's name; a payment may come before its merchant."""
-    return str(row["merchant_name"] or f"unknown ({str(row['merchant_id'])[:8]})")
+    ui.footer("how_recent", [answer], "Newest change first, from the live view")
 
 
 live_strip()

@@ -1,17 +1,11 @@
-"""Every query of the dashboard, by name: SQL over gold, and the parameters that go with it.
-
-Values reach ClickHouse as server-side parameters only. Money stays Decimal; a sum in EUR is NULL
-as soon as one payment in it has no exchange rate, because a partial sum would look like a whole.
-"""
+"""Queries of the Overview; the freshness of every page's header is among them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from dashboard.periods import Window
-
-Parameter = str | int
+from dashboard.queries.call import Call, between, of_days, seconds, text
 
 KPIS = """
 with
@@ -207,18 +201,9 @@ order by hop_order
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A query with its parameters, ready to run; equal calls may share one answer."""
-
-    name: str
-    sql: str
-    parameters: tuple[tuple[str, Parameter], ...] = ()
-
-
 def kpis(window: Window) -> Call:
     """Totals of a window: a row `now` and a row `complete` (without the filling minute)."""
-    return _call("kpis", KPIS, window.start, window.end, complete_to=_moment(window.complete_end))
+    return between("kpis", KPIS, window.start, window.end, complete_to=text(window.complete_end))
 
 
 def trend(window: Window) -> Call:
@@ -234,12 +219,12 @@ def trend_before(window: Window, shift: timedelta) -> Call:
 
 def active_accounts(first: date, after: date) -> Call:
     """One row: distinct accounts with a successful payment on the UTC days [first, after)."""
-    return _days("active_accounts", ACTIVE_ACCOUNTS, first, after)
+    return of_days("active_accounts", ACTIVE_ACCOUNTS, first, after)
 
 
 def active_accounts_by_day(first: date, after: date) -> Call:
     """One row per UTC day of [first, after): its active accounts."""
-    return _days("active_accounts_by_day", ACTIVE_ACCOUNTS_BY_DAY, first, after)
+    return of_days("active_accounts_by_day", ACTIVE_ACCOUNTS_BY_DAY, first, after)
 
 
 def first_day() -> Call:
@@ -249,12 +234,12 @@ def first_day() -> Call:
 
 def top_merchants(window: Window, limit: int) -> Call:
     """The merchants with the largest volume; `volume_trend` holds one EUR float per bucket."""
-    return _call(
+    return between(
         "top_merchants",
         TOP_MERCHANTS,
         window.start,
         window.end,
-        bucket=_seconds(window.bucket),
+        bucket=seconds(window.bucket),
         slots=window.slots,
         limit=limit,
     )
@@ -273,31 +258,12 @@ def freshness() -> Call:
 def _trend(
     start: datetime, end: datetime, fill_to: datetime, bucket: timedelta, shift: timedelta
 ) -> Call:
-    return _call(
+    return between(
         "trend",
         TREND,
         start,
         end,
-        fill_to=_moment(fill_to),
-        bucket=_seconds(bucket),
-        shift=_seconds(shift),
+        fill_to=text(fill_to),
+        bucket=seconds(bucket),
+        shift=seconds(shift),
     )
-
-
-def _call(name: str, sql: str, start: datetime, end: datetime, **parameters: Parameter) -> Call:
-    period = {"from": _moment(start), "to": _moment(end)}
-    return Call(name, sql.strip(), tuple({**period, **parameters}.items()))
-
-
-def _days(name: str, sql: str, first: date, after: date) -> Call:
-    days = (("from", first.isoformat()), ("to", after.isoformat()))
-    return Call(name, sql.strip(), days)
-
-
-def _moment(moment: datetime) -> str:
-    # text, so that no driver turns it into another time zone
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _seconds(length: timedelta) -> int:
-    return length // timedelta(seconds=1)

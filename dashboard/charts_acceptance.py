@@ -1,0 +1,266 @@
+"""Builds the ECharts options of the page Acceptance, and the bars of declines other pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from dashboard import formats
+from dashboard.charts import (
+    GREY,
+    GRID,
+    HOLLOW,
+    NEAR_TOP,
+    PERCENT_FORMAT,
+    Option,
+    Row,
+    before_line,
+    encode,
+    line,
+)
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+ENOUGH = 30  # decided payments below which a rate says nothing
+
+# read on light and dark; a rate that is low stands out
+LOW_TO_HIGH = ("#C2410C", "#FBBF24", "#99F6E4", "#0D9488")
+FEW = "rgba(138, 151, 168, 0.28)"
+GROUP_COLORS: Mapping[str, str] = {
+    "soft": "#D97706",
+    "hard": "#E11D48",
+    "technical": "#3B82F6",
+    "risk": "#8B5CF6",
+    "unknown": GREY,
+}
+RECOVERED, LOST = "#0D9488", "rgba(138, 151, 168, 0.55)"
+
+
+def day_frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
+    """One row per day: `drawn_at` and the columns as floats for drawing."""
+    frame = pd.DataFrame(
+        {"drawn_at": pd.to_datetime([row["drawn_at"] for row in rows], utc=True)},
+    )
+    for column in columns:
+        frame[column] = pd.Series([row[column] for row in rows], dtype="float64")
+    return frame
+
+
+def lines_option(
+    frame: pd.DataFrame,
+    names: Mapping[str, str],
+    value_format: str,
+    axis: Option,
+    before: tuple[str, str] | None = None,
+    filling: bool = True,
+) -> Option:
+    """A line per named column over days; `before` is a column of the comparison and its name.
+
+    With `filling` the last day is today: its values are hollow points.
+    """
+    series = [line(name, column) for column, name in names.items()]
+    if before:
+        column, name = before
+        series.append(before_line(name, column))
+    legend = [one["name"] for one in series]
+    last = frame.iloc[-1]
+    points = [
+        [last["drawn_at"].isoformat(), float(last[column])]
+        for column in names
+        if filling and pd.notna(last[column])
+    ]
+    if points:
+        series.append({**HOLLOW, "name": "Today so far", "data": points, "silent": True})
+    return {
+        "useUTC": True,
+        "dataset": {"source": frame},
+        # a legend of many names takes a second line
+        "grid": {**GRID, "top": 36 if len(names) < 3 else 60},
+        "legend": {"top": 0, "left": 0, "data": legend},
+        "tooltip": {"trigger": "axis", "valueFormatter": value_format},
+        "xAxis": {"type": "time"},
+        "yAxis": {"type": "value", **axis},
+        "series": series,
+    }
+
+
+def percent_axis(frame: pd.DataFrame, columns: Sequence[str]) -> Option:
+    """An axis of percent around the values, which does not go past 100 %."""
+    axis: Option = {"scale": True, "axisLabel": {"formatter": "{value} %"}}
+    if frame[list(columns)].max(axis=None) > NEAR_TOP:
+        axis["max"] = 100
+    return axis
+
+
+def recovery_option(frame: pd.DataFrame, rate: str) -> Option:
+    """Soft-declined intents per day by what became of them, and the share that came back."""
+    bars = {"type": "bar", "stack": "intents", "barCategoryGap": "25%"}
+    counted = {"tooltip": {"valueFormatter": "%,d"}}
+    return {
+        "useUTC": True,
+        "dataset": {"source": frame},
+        "grid": GRID,
+        "legend": {"top": 0, "left": 0},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "time"},
+        "yAxis": [
+            {"type": "value"},
+            {
+                "type": "value",
+                "min": 0,
+                "max": 100,
+                "axisLabel": {"formatter": "{value} %"},
+                "splitLine": {"show": False},
+            },
+        ],
+        "series": [
+            {
+                **bars,
+                **counted,
+                "name": "Recovered",
+                "color": RECOVERED,
+                "encode": encode("count_recovered_intents"),
+            },
+            {
+                **bars,
+                **counted,
+                "name": "Not recovered",
+                "color": LOST,
+                "encode": encode("count_lost_intents"),
+            },
+            {
+                **line(rate, "recovery_percent"),
+                "yAxisIndex": 1,
+                "color": GROUP_COLORS["soft"],
+                "tooltip": {"valueFormatter": PERCENT_FORMAT},
+            },
+        ],
+    }
+
+
+def declines_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row per reason, the most frequent last (an axis counts upwards): a column per group."""
+    frame = pd.DataFrame(
+        {
+            "reason": [reason(row["decline_code"]) for row in rows],
+            "declines": [formats.integer(row["count_declined"]) for row in rows],
+            "share": [f"{row['share_percent']:.1f} %" for row in rows],
+        }
+    )
+    for group in GROUP_COLORS:
+        frame[group] = [
+            float(row["share_percent"]) if row["decline_group"] == group else None for row in rows
+        ]
+    return frame.iloc[::-1].reset_index(drop=True)
+
+
+def declines_option(frame: pd.DataFrame) -> Option:
+    """Reasons by their share of all declines, coloured by the kind of decline."""
+    groups = [group for group in GROUP_COLORS if frame[group].notna().any()]
+    return {
+        "dataset": {"source": frame},
+        "grid": {**GRID, "right": 56},
+        "legend": {"top": 0, "left": 0},
+        "tooltip": {"formatter": "{b}<br>{@declines} declines, {@share} of all"},
+        "xAxis": {"type": "value", "axisLabel": {"formatter": "{value} %"}},
+        "yAxis": {"type": "category", "axisTick": {"show": False}},
+        "series": [
+            {
+                "type": "bar",
+                "stack": "share",
+                "name": group.capitalize(),
+                "color": GROUP_COLORS[group],
+                "barMaxWidth": 28,
+                "encode": {"y": "reason", "x": group},
+                "label": {
+                    "show": True,
+                    "position": "right",
+                    "formatter": "{@share}",
+                    "color": GREY,
+                },
+            }
+            for group in groups
+        ],
+    }
+
+
+def reason(decline_code: str) -> str:
+    """A decline code as a person reads it; a decline may have come without one."""
+    return decline_code.replace("_", " ").capitalize() or "No code"
+
+
+def week_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row per hour of the week: `percent` if enough was decided, `few` if not."""
+    enough = [row["count_decided"] >= ENOUGH for row in rows]
+    rates = [row["acceptance_percent"] for row in rows]
+    return pd.DataFrame(
+        {
+            "hour": [f"{row['hour']:02d}" for row in rows],
+            "weekday": [WEEKDAYS[row["weekday"] - 1] for row in rows],
+            "percent": pd.Series(
+                [r if ok else None for r, ok in zip(rates, enough, strict=True)], dtype="float64"
+            ),
+            # a place on the map, whose colour is no rate
+            "few": pd.Series([None if ok else 0.0 for ok in enough], dtype="float64"),
+            "rate": [formats.NOTHING if r is None else f"{r:.2f} %" for r in rates],
+            "decided": [formats.integer(row["count_decided"]) for row in rows],
+        }
+    )
+
+
+def week_option(frame: pd.DataFrame) -> Option:
+    """Acceptance by weekday and hour; grey where too little was decided."""
+    known = frame["percent"].dropna()
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 100.0)
+    where = "{@weekday} {@hour}:00 UTC<br>"
+    gap = {"borderWidth": 1, "borderColor": "rgba(128, 128, 128, 0.15)", "borderRadius": 2}
+    return {
+        "dataset": {"source": frame},
+        "grid": {"left": 8, "right": 8, "top": 8, "bottom": 56, "containLabel": True},
+        "tooltip": {},
+        "xAxis": {
+            "type": "category",
+            "data": [f"{hour:02d}" for hour in range(24)],
+            "axisTick": {"show": False},
+            "axisLine": {"show": False},
+        },
+        "yAxis": {
+            "type": "category",
+            "data": list(WEEKDAYS),
+            "inverse": True,
+            "axisTick": {"show": False},
+            "axisLine": {"show": False},
+        },
+        "visualMap": {
+            "type": "continuous",
+            "seriesIndex": 0,
+            "dimension": list(frame.columns).index("percent"),
+            "min": low,
+            "max": high if high > low else low + 1,
+            "precision": 1,
+            "calculable": False,
+            "orient": "horizontal",
+            "left": "center",
+            "bottom": 0,
+            "itemHeight": 160,
+            "itemWidth": 12,
+            "text": [f"{high:.1f} %", f"{low:.1f} %"],
+            "inRange": {"color": list(LOW_TO_HIGH)},
+        },
+        "series": [
+            {
+                "type": "heatmap",
+                "name": "Acceptance",
+                "encode": {"x": "hour", "y": "weekday", "value": "percent"},
+                "itemStyle": gap,
+                "tooltip": {"formatter": f"{where}{{@rate}} of {{@decided}} decided"},
+            },
+            {
+                "type": "heatmap",
+                "name": f"Fewer than {ENOUGH} decided",
+                "encode": {"x": "hour", "y": "weekday", "value": "few"},
+                "itemStyle": {**gap, "color": FEW},
+                "tooltip": {"formatter": f"{where}only {{@decided}} decided: no rate"},
+            },
+        ],
+    }

@@ -1,0 +1,1 @@
+"""The queries of the dashboard, one module per page."""

@@ -1,0 +1,293 @@
+"""Queries of the page Acceptance: daily marts, summed over whole UTC days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dashboard.periods import Days
+from dashboard.queries.call import Call, of_days
+
+ACCEPTANCE = """
+with
+periods as (
+    -- today still fills: 'now' counts it, 'complete' leaves it out for comparisons
+    select
+        arrayJoin(if(payment_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        count_attempted,
+        count_decided,
+        count_submitted,
+        count_successful,
+        decided_amount_eur,
+        submitted_amount_eur,
+        successful_amount_eur
+    from gold.agg_acceptance_daily
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+),
+
+totals as (
+    -- an amount is unknown as soon as that of one day is
+    select
+        period,
+        sum(periods.count_attempted) as count_attempted,
+        sum(periods.count_decided) as count_decided,
+        sum(periods.count_submitted) as count_submitted,
+        sum(periods.count_successful) as count_successful,
+        if(
+            countIf(periods.decided_amount_eur is null) > 0,
+            null,
+            toFloat64(sum(periods.decided_amount_eur))
+        ) as decided_eur,
+        if(
+            countIf(periods.submitted_amount_eur is null) > 0,
+            null,
+            toFloat64(sum(periods.submitted_amount_eur))
+        ) as submitted_eur,
+        if(
+            countIf(periods.successful_amount_eur is null) > 0,
+            null,
+            toFloat64(sum(periods.successful_amount_eur))
+        ) as successful_eur
+    from periods
+    group by period
+)
+
+select
+    period,
+    count_attempted,
+    count_decided,
+    count_submitted,
+    count_successful,
+    count_successful / nullIf(count_submitted, 0) as authorization_rate,
+    count_successful / nullIf(count_decided, 0) as acceptance_rate,
+    if(submitted_eur > 0, successful_eur / submitted_eur, null) as authorization_rate_by_value,
+    if(decided_eur > 0, successful_eur / decided_eur, null) as acceptance_rate_by_value
+from totals
+"""
+
+INTENTS = """
+with
+periods as (
+    select
+        arrayJoin(if(intent_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        count_intents,
+        count_approved_intents,
+        intended_amount_eur,
+        approved_amount_eur
+    from gold.agg_intents_daily
+    where intent_date >= {from:Date} and intent_date < {to:Date}
+),
+
+totals as (
+    select
+        period,
+        sum(periods.count_intents) as count_intents,
+        sum(periods.count_approved_intents) as count_approved_intents,
+        if(
+            countIf(periods.intended_amount_eur is null) > 0,
+            null,
+            toFloat64(sum(periods.intended_amount_eur))
+        ) as intended_eur,
+        if(
+            countIf(periods.approved_amount_eur is null) > 0,
+            null,
+            toFloat64(sum(periods.approved_amount_eur))
+        ) as approved_eur
+    from periods
+    group by period
+)
+
+select
+    period,
+    count_intents,
+    count_approved_intents,
+    count_approved_intents / nullIf(count_intents, 0) as deduplicated_success_rate,
+    if(intended_eur > 0, approved_eur / intended_eur, null) as deduplicated_success_rate_by_value
+from totals
+"""
+
+RECOVERY = """
+with
+periods as (
+    select
+        arrayJoin(if(intent_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        count_soft_declined_intents,
+        count_recovered_intents
+    from gold.agg_recovery_daily
+    where intent_date >= {from:Date} and intent_date < {to:Date}
+)
+
+select
+    period,
+    sum(periods.count_soft_declined_intents) as count_soft_declined_intents,
+    sum(periods.count_recovered_intents) as count_recovered_intents,
+    count_recovered_intents / nullIf(count_soft_declined_intents, 0) as recovery_rate
+from periods
+group by period
+"""
+
+TICKETS = """
+with
+periods as (
+    select
+        arrayJoin(if(payment_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        ticket_eur,
+        toUInt64(count_successful) as count_tickets
+    from gold.agg_tickets_daily
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+)
+
+-- quantiles do not add up: those of several days are taken over all their tickets
+select
+    period,
+    if(
+        countIf(ticket_eur is null) > 0,
+        null,
+        quantileExactWeighted(0.5)(ticket_eur, count_tickets)
+    ) as ticket_p50_eur,
+    if(
+        countIf(ticket_eur is null) > 0,
+        null,
+        quantileExactWeighted(0.95)(ticket_eur, count_tickets)
+    ) as ticket_p95_eur
+from periods
+group by period
+"""
+
+RATES_BY_DAY = """
+select
+    payment_date + {shift:UInt16} as drawn_at,
+    100 * acceptance.acceptance_rate as acceptance_percent,
+    100 * acceptance.authorization_rate as authorization_percent,
+    100 * intents.deduplicated_success_rate as deduplicated_percent,
+    100 * acceptance.acceptance_rate_by_value as acceptance_by_value_percent,
+    100 * acceptance.authorization_rate_by_value as authorization_by_value_percent,
+    100 * intents.deduplicated_success_rate_by_value as deduplicated_by_value_percent
+from gold.agg_acceptance_daily as acceptance
+left join gold.agg_intents_daily as intents
+    on acceptance.payment_date = intents.intent_date
+where payment_date >= {from:Date} and payment_date < {to:Date}
+order by payment_date
+"""
+
+RECOVERY_BY_DAY = """
+select
+    intent_date as drawn_at,
+    count_recovered_intents,
+    count_soft_declined_intents - count_recovered_intents as count_lost_intents,
+    100 * recovery_rate as recovery_percent
+from gold.agg_recovery_daily
+where intent_date >= {from:Date} and intent_date < {to:Date}
+order by intent_date
+"""
+
+TICKETS_BY_DAY = """
+select
+    payment_date as drawn_at,
+    ticket_p50_eur,
+    ticket_p95_eur
+from gold.agg_ticket_quantiles_daily
+where payment_date >= {from:Date} and payment_date < {to:Date}
+order by payment_date
+"""
+
+DECLINES = """
+with
+decided as (
+    select sum(count_decided) as count_decided
+    from gold.agg_acceptance_daily
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+),
+
+reasons as (
+    select
+        decline_code,
+        any(declines.decline_group) as decline_group,
+        any(declines.advice) as advice,
+        sum(declines.count_declined) as count_declined,
+        if(
+            countIf(declines.declined_amount_eur is null) > 0,
+            null,
+            sum(declines.declined_amount_eur)
+        ) as declined_amount_eur
+    from gold.agg_declines_daily as declines
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+    group by decline_code
+)
+
+select
+    decline_code,
+    decline_group,
+    advice,
+    count_declined,
+    declined_amount_eur,
+    100 * count_declined / nullIf(sum(count_declined) over (), 0) as share_percent,
+    100 * count_declined / nullIf(count_decided, 0) as decline_percent
+from reasons
+cross join decided
+order by count_declined desc, decline_code asc
+"""
+
+HOUR_OF_WEEK = """
+select
+    weekday,
+    hour,
+    count_decided,
+    100 * acceptance_rate as acceptance_percent
+from gold.agg_hour_of_week
+order by weekday, hour
+"""
+
+
+def acceptance(days: Days) -> Call:
+    """Rates over the days: a row `now` and a row `complete` (without today)."""
+    return _totals("acceptance", ACCEPTANCE, days)
+
+
+def intents(days: Days) -> Call:
+    """The success of intents over the days: `now` and `complete`."""
+    return _totals("intents", INTENTS, days)
+
+
+def recovery(days: Days) -> Call:
+    """Soft declines of the days and how many came back: `now` and `complete`."""
+    return _totals("recovery", RECOVERY, days)
+
+
+def tickets(days: Days) -> Call:
+    """Quantiles of the successful payments of all the days: `now` and `complete`."""
+    return _totals("tickets", TICKETS, days)
+
+
+def rates_by_day(days: Days, shift: timedelta = timedelta(0)) -> Call:
+    """Rates in percent, one row per day; with a shift those so much earlier, on the same axis."""
+    return of_days(
+        "rates_by_day",
+        RATES_BY_DAY,
+        days.first - shift,
+        days.after - shift,
+        shift=shift.days,
+    )
+
+
+def recovery_by_day(days: Days) -> Call:
+    """Soft-declined intents by what became of them, one row per day that has any."""
+    return of_days("recovery_by_day", RECOVERY_BY_DAY, days.first, days.after)
+
+
+def tickets_by_day(days: Days) -> Call:
+    """Quantiles of the successful payments, one row per day."""
+    return of_days("tickets_by_day", TICKETS_BY_DAY, days.first, days.after)
+
+
+def declines(days: Days) -> Call:
+    """Declined payments of the days by reason, most first; shares in percent."""
+    return of_days("declines", DECLINES, days.first, days.after)
+
+
+def hour_of_week() -> Call:
+    """Acceptance in percent by weekday and hour over the weeks that the mart covers."""
+    return Call("hour_of_week", HOUR_OF_WEEK.strip())
+
+
+def _totals(name: str, sql: str, days: Days) -> Call:
+    return of_days(name, sql, days.first, days.after, complete_to=days.today.isoformat())

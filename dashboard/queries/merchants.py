@@ -1,0 +1,318 @@
+"""Queries of the page Merchants: all of them over the trailing 30 days, one of them in detail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from dashboard.periods import Days, Window
+from dashboard.queries import overview
+from dashboard.queries.call import Call, between, of_days, seconds, text
+
+PORTFOLIO = """
+with
+totals as (
+    select
+        sum(trailing.count_attempted) as count_attempted,
+        sum(trailing.count_successful) as count_successful,
+        sum(trailing.count_disputed) as count_disputed,
+        if(
+            countIf(trailing.successful_amount_eur is null) > 0,
+            null,
+            sum(trailing.successful_amount_eur)
+        ) as successful_amount_eur
+    from gold.agg_merchants_trailing as trailing
+)
+
+select
+    totals.count_attempted as count_attempted,
+    totals.successful_amount_eur as successful_amount_eur,
+    totals.count_disputed / nullIf(totals.count_successful, 0) as dispute_rate,
+    concentration.count_merchants as count_merchants,
+    concentration.top_10_share as top_10_share,
+    concentration.herfindahl_index as herfindahl_index
+from totals
+cross join gold.agg_merchant_concentration as concentration
+"""
+
+LARGEST = """
+select
+    merchant_id,
+    merchant_name,
+    successful_amount_eur,
+    100 * volume_share as share_percent
+from gold.agg_merchants_trailing
+where count_successful > 0
+order by volume_share desc nulls last, merchant_id asc
+limit {limit:UInt32}
+"""
+
+RISKIEST = """
+with
+weights as (
+    select
+        toFloat64(sumIf(weight, component = 'dispute_rate')) as dispute_rate_weight,
+        toFloat64(sumIf(weight, component = 'decline_rate')) as decline_rate_weight,
+        toFloat64(sumIf(weight, component = 'refund_rate')) as refund_rate_weight,
+        toFloat64(sumIf(weight, component = 'geo_share')) as geo_share_weight,
+        toFloat64(sumIf(weight, component = 'velocity')) as velocity_weight,
+        toFloat64(sumIf(weight, component = 'risk_rating')) as risk_rating_weight
+    from gold.risk_weights
+)
+
+-- the parts of a score: what each component adds to it
+select
+    merchant_id,
+    merchant_name,
+    risk_score,
+    dispute_rate_rank * dispute_rate_weight as dispute_rate_part,
+    decline_rate_rank * decline_rate_weight as decline_rate_part,
+    refund_rate_rank * refund_rate_weight as refund_rate_part,
+    geo_share_rank * geo_share_weight as geo_share_part,
+    velocity_rank * velocity_weight as velocity_part,
+    risk_rating_rank * risk_rating_weight as risk_rating_part
+from gold.agg_merchant_risk
+cross join weights
+order by risk_score desc, merchant_id asc
+limit {limit:UInt32}
+"""
+
+MERCHANTS = """
+with
+found as (
+    select
+        trailing.merchant_id as merchant_id,
+        trailing.merchant_name as merchant_name,
+        trailing.merchant_category as merchant_category,
+        trailing.count_attempted as count_attempted,
+        trailing.successful_amount_eur as successful_amount_eur,
+        trailing.volume_share as volume_share,
+        trailing.acceptance_rate as acceptance_rate,
+        trailing.refund_rate as refund_rate,
+        trailing.dispute_rate as dispute_rate,
+        risk.risk_score as risk_score
+    from gold.agg_merchants_trailing as trailing
+    -- both have the same merchants; left, a missing row would become a score of 0
+    inner join gold.agg_merchant_risk as risk on trailing.merchant_id = risk.merchant_id
+    where
+        positionCaseInsensitiveUTF8(ifNull(trailing.merchant_name, ''), {search:String}) > 0
+        or startsWith(toString(trailing.merchant_id), lower({search:String}))
+),
+
+placed as (
+    -- floats are for the order only
+    select
+        found.*,
+        row_number() over (
+            order by toFloat64({sort:Identifier}) * {sign:Int8} desc nulls last, merchant_id asc
+        ) as place,
+        count() over () as count_found
+    from found
+),
+
+paged as (
+    -- a page behind the last one is the last one
+    select
+        placed.*,
+        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
+    from placed
+)
+
+select
+    merchant_id,
+    merchant_name,
+    merchant_category,
+    count_attempted,
+    successful_amount_eur,
+    100 * volume_share as share_percent,
+    100 * acceptance_rate as acceptance_percent,
+    100 * refund_rate as refund_percent,
+    100 * dispute_rate as dispute_percent,
+    risk_score,
+    count_found,
+    page
+from paged
+where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
+order by place
+"""
+
+MERCHANT = """
+select
+    merchant_id,
+    merchant_name,
+    merchant_category,
+    merchant_country,
+    risk_rating,
+    profile_text,
+    updated_at
+from gold.dim_merchants
+where merchant_id = {merchant:UUID}
+"""
+
+STATUS_BY_DAY = """
+select
+    payment_date as drawn_at,
+    sumIf(count_payments, status = 'success') as success,
+    sumIf(count_payments, status = 'failed') as failed,
+    sumIf(count_payments, status = 'pending') as pending
+from gold.fct_payments_by_day
+where
+    payment_date >= {from:Date}
+    and payment_date < {to:Date}
+    and merchant_id = {merchant:UUID}
+group by payment_date
+having success != 0 or failed != 0 or pending != 0
+order by payment_date
+"""
+
+DECLINES = """
+with
+declines as (
+    select
+        decline_code,
+        sum(count_payments) as count_declined
+    from gold.fct_payments_by_day
+    where
+        payment_date >= {from:Date}
+        and payment_date < {to:Date}
+        and merchant_id = {merchant:UUID}
+        and status = 'failed'
+    group by decline_code
+    having count_declined != 0
+)
+
+select
+    declines.decline_code as decline_code,
+    if(codes.decline_group = '', 'unknown', ifNull(codes.decline_group, 'unknown'))
+        as decline_group,
+    count_declined,
+    100 * count_declined / nullIf(sum(count_declined) over (), 0) as share_percent
+from declines
+left join gold.decline_codes as codes on declines.decline_code = codes.decline_code
+order by count_declined desc, decline_code asc
+"""
+
+RISK_PARTS = """
+with
+parts as (
+    select
+        risk_score,
+        arrayJoin([
+            ('dispute_rate', toFloat64(dispute_rate), dispute_rate_rank),
+            ('decline_rate', toFloat64(decline_rate), decline_rate_rank),
+            ('refund_rate', toFloat64(refund_rate), refund_rate_rank),
+            ('geo_share', toFloat64(geo_share), geo_share_rank),
+            ('velocity', toFloat64(velocity), velocity_rank),
+            ('risk_rating', toFloat64(risk_rating), risk_rating_rank)
+        ]) as part
+    from gold.agg_merchant_risk
+    where merchant_id = {merchant:UUID}
+)
+
+select
+    risk_score,
+    part.1 as component,
+    part.2 as value,
+    part.3 as component_rank,
+    toFloat64(weights.weight) as weight,
+    component_rank * weight as points
+from parts
+inner join gold.risk_weights as weights on part.1 = weights.component
+order by points desc, component asc
+"""
+
+
+def portfolio() -> Call:
+    """One row: totals of all merchants, and how concentrated their volume is."""
+    return Call("portfolio", PORTFOLIO.strip())
+
+
+def largest(limit: int) -> Call:
+    """The merchants with the largest share of the volume, in percent."""
+    return Call("largest", LARGEST.strip(), (("limit", limit),))
+
+
+def riskiest(limit: int) -> Call:
+    """The merchants with the highest risk score, and what each component adds to it."""
+    return Call("riskiest", RISKIEST.strip(), (("limit", limit),))
+
+
+def merchants(search: str, sort: str, lowest_first: bool, page: int, size: int) -> Call:
+    """A page of the merchants whose name or id is like `search`; `sort` is a column of theirs."""
+    return Call(
+        "merchants",
+        MERCHANTS.strip(),
+        (
+            ("search", search),
+            ("sort", sort),
+            ("sign", -1 if lowest_first else 1),
+            ("page", page),
+            ("size", size),
+        ),
+    )
+
+
+def merchant(merchant_id: UUID) -> Call:
+    """The attributes of a merchant; no row while it has not arrived."""
+    return Call("merchant", MERCHANT.strip(), (("merchant", str(merchant_id)),))
+
+
+def merchant_kpis(window: Window, merchant_id: UUID) -> Call:
+    """Totals of one merchant in a window, as `overview.kpis` has them of all."""
+    return between(
+        "merchant_kpis",
+        _of_one(overview.KPIS),
+        window.start,
+        window.end,
+        complete_to=text(window.complete_end),
+        merchant=str(merchant_id),
+    )
+
+
+def merchant_trend(window: Window, merchant_id: UUID) -> Call:
+    """One row per bucket of a window, of one merchant."""
+    return _trend(window, timedelta(0), merchant_id)
+
+
+def merchant_trend_before(window: Window, shift: timedelta, merchant_id: UUID) -> Call:
+    """The whole buckets `shift` earlier, moved onto the window's time axis, of one merchant."""
+    return _trend(window, shift, merchant_id)
+
+
+def status_by_day(days: Days, merchant_id: UUID) -> Call:
+    """Payments of one merchant by status, one row per day that has any."""
+    return of_days(
+        "status_by_day", STATUS_BY_DAY, days.first, days.after, merchant=str(merchant_id)
+    )
+
+
+def merchant_declines(days: Days, merchant_id: UUID) -> Call:
+    """Declined payments of one merchant by reason, most first; shares in percent."""
+    return of_days("merchant_declines", DECLINES, days.first, days.after, merchant=str(merchant_id))
+
+
+def risk_parts(merchant_id: UUID) -> Call:
+    """One row per component of a merchant's risk score; none without payments in 30 days."""
+    return Call("risk_parts", RISK_PARTS.strip(), (("merchant", str(merchant_id)),))
+
+
+def _of_one(sql: str) -> str:
+    """A query of the Overview, of one merchant: both live views have the same measures."""
+    return sql.replace("gold.live_kpis_by_minute", "gold.live_merchants_by_minute").replace(
+        "minute < {to:DateTime('UTC')}",
+        "minute < {to:DateTime('UTC')}\n        and merchant_id = {merchant:UUID}",
+    )
+
+
+def _trend(window: Window, shift: timedelta, merchant_id: UUID) -> Call:
+    end = window.fill_to - shift if shift else window.end
+    return between(
+        "merchant_trend",
+        _of_one(overview.TREND),
+        window.start - shift,
+        end,
+        fill_to=text(window.fill_to - shift),
+        bucket=seconds(window.bucket),
+        shift=seconds(shift),
+        merchant=str(merchant_id),
+    )
