@@ -2,43 +2,103 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from infra.settings import DEFAULT_PORTS, PREFIX, ROOT, Settings, load_settings
+from infra.transform.project import Project
 from tests.python.stack.world import World, finhouse
 
-# Tests of stack behaviour that disturb it come last, the ones that read its state first.
-_ORDER = ("unit", "property", "dashboard", "stack/test_", "browser", "stack/test_faults")
+# Tests of stack behaviour that disturb it come last, the ones that read its state first. Those that
+# empty the source come after those that want its history, which is loaded only once.
+_ORDER = (
+    "unit",
+    "property",
+    "dashboard",
+    "stack/test_",
+    "browser",
+    "stack/test_faults",
+    "stack/test_source_faults",
+)
+
+# Tests with the fixture `stack`, and those of folder property, which share a ClickHouse.
+_TOGETHER = {
+    "stack": (
+        "/stack/",
+        "/browser/test_live_number",
+        "/dashboard/test_on_stack",
+        "/dashboard/test_sql",
+    ),
+    "property": ("/property/",),
+}
 
 CACHE = f"{PREFIX}CACHE_DIR"
-# Merged at the end of a session, not yet seen green together: reported only. Empty this.
-_UNPROVED = ("test_source_faults", "test_faults", "test_live_number")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def _scope(path: str) -> str:
+    """What has to run on one worker: all tests of a stack, else those of a file."""
+    return next(
+        (name for name, parts in _TOGETHER.items() if any(part in path for part in parts)), path
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Logic first: it fails in seconds. Faults last."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()) and _scope(str(item.path)) != "stack":
+            raise pytest.UsageError(f"{item.path} wants a stack: name it in _TOGETHER")
 
     def rank(item: pytest.Item) -> int:
         path = str(item.path)
         return max((index for index, part in enumerate(_ORDER) if part in path), default=0)
 
     items.sort(key=rank)
-    for item in items:
-        if item.path.stem.startswith(_UNPROVED):
-            item.add_marker(pytest.mark.xfail(strict=False, reason="not yet seen green together"))
+
+
+class _ByStack(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+    """Hands the tests of a stack to one worker, in their order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid.split("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByStack:
+    """Hook of pytest-xdist."""
+    return _ByStack(config, log)
+
+
+@pytest.fixture(scope="session")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Nodes of the freshly parsed project by name. Not parsed into the checkout's `target`, where
+    the transform loop of a stack writes."""
+    target = tmp_path_factory.mktemp("target")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DBT_TARGET_PATH", str(target))
+        environment.setenv("FINHOUSE_CLICKHOUSE_PASSWORD", "unused")
+        Project().parse()
+    manifest = json.loads(Path(target, "manifest.json").read_text(encoding="utf-8"))
+    return {node["name"]: node for node in manifest["nodes"].values()}
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A stack without traffic; a test that wants some starts the generator."""
     folder = tmp_path_factory.mktemp("stack")
-    environment = {f"{PREFIX}STATE_DIR": str(folder), f"{PREFIX}RECONCILE_SECONDS": "20"}
+    environment = {
+        f"{PREFIX}STATE_DIR": str(folder),
+        f"{PREFIX}RECONCILE_SECONDS": "20",
+        f"{PREFIX}BACKGROUND_SECONDS": "1",
+    }
     with ExitStack() as ports:
         for attribute in DEFAULT_PORTS:
             sock = ports.enter_context(socket.socket())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,9 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import data
 from dashboard.connection import Answer
-from dashboard.queries import Call
+from dashboard.queries.call import Call
 from infra.errors import FinhouseError
 from infra.settings import ROOT
+from tests.python.dashboard.pages import OpenPage
 
 HOPS = (
     "postgres → debezium",
@@ -26,8 +27,6 @@ HOPS = (
     "silver → gold",
 )
 MERCHANT = UUID(int=7)
-
-OpenPage = Callable[..., AppTest]
 
 
 class StubWarehouse:

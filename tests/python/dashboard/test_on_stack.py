@@ -1,23 +1,25 @@
-"""The Overview on the real stack: what it shows is what SQL says, and it may read gold only."""
+"""Pages on the real stack: what they show is what SQL says, and they may read gold only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import definitions, formats, periods, queries
+from dashboard import cards, definitions, formats, periods, workbench
 from dashboard.connection import ClickHouseConnection
-from dashboard.queries import Call
+from dashboard.queries import acceptance, merchants
+from dashboard.queries import overview as queries
+from dashboard.queries.call import Call
 from infra.errors import FinhouseError
+from infra.settings import ROOT
+from tests.python.dashboard.pages import OpenPage
 from tests.python.stack.world import World
 
 pytestmark = pytest.mark.stack
-
-OpenPage = Callable[..., AppTest]
 
 
 @pytest.fixture
@@ -88,3 +90,75 @@ def test_recent_payments_with_and_without_a_reason_are_shown(
     shown = app.dataframe[-1].value
     assert "expired card" in set(shown["reason"])
     assert "" in set(shown["reason"])
+
+
+def test_acceptance_shows_the_rate_of_its_days(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    now = datetime.now(UTC)
+    world.pay("1.23", at=now.isoformat())
+    world.pay("4.56", at=now.isoformat(), status="failed", decline_code="expired_card")
+    world.settle()
+    days = periods.days_of(periods.RANGES["30d"], now)
+
+    def accepted() -> str:
+        rows = connection.run(acceptance.acceptance(days)).rows
+        return cards.show(cards.totals(rows, "now")["acceptance_rate"], "percent")
+
+    (row,) = world.ask(
+        "select sumIf(count_payments, status = 'success')"
+        " / sumIf(count_payments, status != 'pending') from gold.fct_payments_by_day"
+        " where payment_date >= {first:Date} and payment_date <= {today:Date}",
+        first=days.first,
+        today=days.today,
+    )
+    before = accepted()
+    app = open_page(range="30d").switch_page("app_pages/acceptance.py").run()
+    assert not app.exception
+    assert not app.error
+    label = definitions.of("agg_acceptance_daily").metric("acceptance_rate").label
+    shown = next(metric.value for metric in app.metric if metric.label == label)
+    # traffic may run
+    assert shown in (before, accepted())
+    assert float(before.removesuffix(" %")) == pytest.approx(100 * row[0], abs=0.05)
+    assert "Expired card" in set(app.dataframe[0].value["reason"])
+
+
+def test_a_merchant_is_found_by_its_id_and_shown_with_its_own_payments(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    merchant_id = uuid4()
+    now = datetime.now(UTC)
+    for amount, status in (("100.25", "success"), ("0.01", "success"), ("7.00", "failed")):
+        world.pay(amount, at=now.isoformat(), merchant=merchant_id, status=status)
+    world.settle()
+    (row,) = connection.run(merchants.merchants(str(merchant_id), "risk_score", True, 9, 15)).rows
+    assert (row["count_attempted"], row["count_found"], row["page"]) == (3, 1, 1)
+    parts = connection.run(merchants.risk_parts(merchant_id)).rows
+    assert sum(part["points"] for part in parts) == pytest.approx(parts[0]["risk_score"])
+    page = open_page(range="24h", merchant=str(merchant_id), search=str(merchant_id))
+    app = page.switch_page("app_pages/merchants.py").run()
+    assert not app.exception
+    assert not app.error
+    known = definitions.load()
+    volume = [
+        metric.value
+        for metric in app.metric
+        if metric.label == known.metric("successful_amount_eur").label
+    ]
+    assert volume[-1] == "€ 100.26"
+    assert app.dataframe[0].value["attempts"].tolist() == [3]
+
+
+def test_the_page_sql_shows_what_the_analyst_gets(stack: object) -> None:
+    sql = "select count() as days, max(calendar_date) as last_day from gold.dim_dates"
+    app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=30)
+    app.switch_page("app_pages/sql.py")
+    app.query_params["q"] = sql
+    app.run()
+    app.button(key="run").click().run()
+    assert not app.exception
+    assert not app.error
+    (row,) = workbench.run(sql).rows
+    assert app.dataframe[0].value.iloc[0].tolist() == [str(value) for value in row]
+    assert {"gold", "silver"} == set(app.segmented_control(key="schema_database").options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import definitions
-from infra.errors import FinhouseError
-
-OpenPage = Callable[..., AppTest]
-
-UNREACHABLE = FinhouseError(
-    "ClickHouse does not answer", why="[Errno 111] Connection refused", fix="`./finhouse status`"
-)
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
+from tests.python.dashboard.pages import UNREACHABLE, OpenPage, metrics
 
 
 def badge(app: AppTest) -> str:

@@ -15,8 +15,10 @@ from uuid import UUID
 import clickhouse_connect
 import pytest
 
-from dashboard import periods, queries
-from dashboard.queries import Call
+from dashboard import periods
+from dashboard.queries import acceptance, merchants
+from dashboard.queries import overview as queries
+from dashboard.queries.call import Call
 from infra.settings import load_settings
 
 pytestmark = pytest.mark.stack
@@ -26,6 +28,8 @@ NOW = datetime(2026, 3, 29, 14, 37, 42, tzinfo=UTC)
 HOUR = periods.window_of(periods.RANGES["1h"], NOW)
 BIG, SMALL = UUID(int=1), UUID(int=2)
 ONE, TWO = UUID(int=11), UUID(int=12)
+YESTERDAY, TODAY = date(2026, 3, 28), date(2026, 3, 29)
+DAYS = periods.Days(YESTERDAY, TODAY)
 
 TABLES = {
     "live_kpis_by_minute": """
@@ -37,6 +41,23 @@ TABLES = {
         count_successful Int64, successful_amount_eur Nullable(Decimal(38, 8))""",
     "fct_account_activity_by_day": """
         activity_date Date, account_id UUID, status String, count_payments Int64""",
+    "agg_acceptance_daily": """
+        payment_date Date, count_attempted Int64, count_decided Int64, count_submitted Int64,
+        count_successful Int64, decided_amount_eur Nullable(Decimal(38, 8)),
+        submitted_amount_eur Nullable(Decimal(38, 8)),
+        successful_amount_eur Nullable(Decimal(38, 8))""",
+    "agg_declines_daily": """
+        payment_date Date, decline_code String, decline_group String, advice Nullable(String),
+        count_declined Int64, declined_amount_eur Nullable(Decimal(38, 8))""",
+    "agg_tickets_daily": """
+        payment_date Date, ticket_eur Nullable(Float64), count_successful Int64""",
+    "agg_merchants_trailing": """
+        merchant_id UUID, merchant_name Nullable(String), merchant_category Nullable(String),
+        count_attempted Int64, successful_amount_eur Nullable(Decimal(38, 8)),
+        volume_share Nullable(Float64), acceptance_rate Nullable(Float64),
+        refund_rate Nullable(Float64), dispute_rate Nullable(Float64)""",
+    "agg_merchant_risk": """
+        merchant_id UUID, risk_score Float64""",
 }
 
 Run = Callable[[Call], list[dict[str, Any]]]
@@ -224,3 +245,112 @@ def test_an_account_is_active_once_and_only_while_its_payments_remain(fill: Fill
 
 def test_the_first_day_of_nothing_is_null(fill: Fill, run: Run) -> None:
     assert run(queries.first_day()) == [{"first_day": None}]
+
+
+def test_rates_of_several_days_are_of_their_sums_and_today_is_left_out_of_comparisons(
+    fill: Fill, run: Run
+) -> None:
+    fill(
+        "agg_acceptance_daily",
+        [
+            [date(2026, 3, 27), 99, 99, 99, 99, 99, 99, 99],  # the day before
+            [YESTERDAY, 110, 100, 80, 40, 1000, 800, 600],
+            [TODAY, 10, 10, 10, 10, 20, 20, 20],
+        ],
+    )
+    rows = {row["period"]: row for row in run(acceptance.acceptance(DAYS))}
+    assert rows["now"]["count_attempted"] == 120
+    assert rows["now"]["acceptance_rate"] == pytest.approx(50 / 110)
+    assert rows["now"]["authorization_rate"] == pytest.approx(50 / 90)
+    assert rows["now"]["acceptance_rate_by_value"] == pytest.approx(620 / 1020)
+    assert rows["complete"]["acceptance_rate"] == pytest.approx(0.4)
+    assert rows["complete"]["authorization_rate_by_value"] == pytest.approx(0.75)
+
+
+def test_a_day_without_a_rate_makes_rates_by_value_unknown_and_no_others(
+    fill: Fill, run: Run
+) -> None:
+    fill(
+        "agg_acceptance_daily",
+        [[YESTERDAY, 2, 2, 0, 1, 10, 10, 5], [TODAY, 2, 2, 0, 1, 10, None, None]],
+    )
+    rows = {row["period"]: row for row in run(acceptance.acceptance(DAYS))}
+    assert rows["now"]["acceptance_rate"] == 0.5
+    assert rows["now"]["authorization_rate"] is None
+    assert rows["now"]["acceptance_rate_by_value"] is None
+    assert rows["complete"]["acceptance_rate_by_value"] == 0.5
+
+
+def test_quantiles_of_several_days_weigh_each_ticket_and_need_all_of_them(
+    fill: Fill, run: Run
+) -> None:
+    fill(
+        "agg_tickets_daily",
+        [[YESTERDAY, 10.0, 18], [YESTERDAY, 1000.0, 1], [TODAY, 1000.0, 1], [TODAY, None, 1]],
+    )
+    rows = {row["period"]: row for row in run(acceptance.tickets(DAYS))}
+    assert (rows["complete"]["ticket_p50_eur"], rows["complete"]["ticket_p95_eur"]) == (10, 1000)
+    assert rows["now"]["ticket_p50_eur"] is None
+
+
+def test_a_reason_has_its_share_of_declines_and_of_decided_payments(fill: Fill, run: Run) -> None:
+    fill(
+        "agg_acceptance_daily",
+        # the second day has no decline, its payments were decided all the same
+        [[YESTERDAY, 10, 10, 10, 6, 0, 0, 0], [TODAY, 30, 30, 30, 30, 0, 0, 0]],
+    )
+    fill(
+        "agg_declines_daily",
+        [
+            [YESTERDAY, "do_not_honor", "soft", "Call the bank", 3, Decimal("7.5")],
+            [YESTERDAY, "new_code", "unknown", None, 1, None],
+        ],
+    )
+    first, second = run(acceptance.declines(DAYS))
+    assert (first["decline_code"], first["share_percent"]) == ("do_not_honor", 75)
+    assert (first["decline_percent"], first["declined_amount_eur"]) == (7.5, Decimal("7.5"))
+    assert (second["decline_group"], second["decline_percent"]) == ("unknown", 2.5)
+    assert second["declined_amount_eur"] is None
+
+
+def test_merchants_are_sorted_searched_and_paged_by_the_server(fill: Fill, run: Run) -> None:
+    third = UUID(int=3)
+    fill(
+        "agg_merchants_trailing",
+        [
+            [BIG, "Harbour Books", "books", 9, Decimal(75), 0.75, 0.8, 0.1, None],
+            [SMALL, "Bookshop", "books", 5, Decimal(25), 0.25, 0.9, 0.2, 0.1],
+            [third, None, None, 1, None, None, None, None, None],
+        ],
+    )
+    fill("agg_merchant_risk", [[BIG, 0.1], [SMALL, 0.9], [third, 0.5]])
+
+    def found(*arguments: Any) -> list[UUID]:
+        return [row["merchant_id"] for row in run(merchants.merchants(*arguments))]
+
+    assert found("", "successful_amount_eur", False, 1, 15) == [BIG, SMALL, third]
+    assert found("", "successful_amount_eur", True, 1, 15) == [SMALL, BIG, third]
+    assert found("", "risk_score", False, 1, 15) == [SMALL, third, BIG]
+    assert found("BOOK", "dispute_rate", False, 1, 15) == [SMALL, BIG]
+    assert found(str(third), "risk_score", False, 1, 15) == [third]
+    assert found("nobody", "risk_score", False, 1, 15) == []
+    (row,) = run(merchants.merchants("", "count_attempted", False, 99, 2))
+    assert (row["merchant_id"], row["page"], row["count_found"]) == (third, 2, 3)
+    assert (row["successful_amount_eur"], row["share_percent"]) == (None, None)
+
+
+def test_one_merchant_has_the_figures_of_its_own_minutes(fill: Fill, run: Run) -> None:
+    fill(
+        "live_merchants_by_minute",
+        [
+            [at(14, 0), BIG, "Big", "air", 2, 2, 1, Decimal("50.00000001")],
+            [at(14, 37), BIG, "Big", "air", 2, 0, 0, Decimal(0)],
+            [at(14, 0), SMALL, "Small", "air", 9, 9, 9, Decimal(9)],
+        ],
+    )
+    rows = {row["period"]: row for row in run(merchants.merchant_kpis(HOUR, BIG))}
+    assert (rows["now"]["count_attempted"], rows["complete"]["count_attempted"]) == (4, 2)
+    assert rows["now"]["successful_amount_eur"] == Decimal("50.00000001")
+    trend = run(merchants.merchant_trend(HOUR, BIG))
+    assert len(trend) == HOUR.slots
+    assert sum(row["count_attempted"] for row in trend) == 4

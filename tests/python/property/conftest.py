@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from infra.settings import PREFIX, ROOT, load_settings
+from tests.python.property.source import moment_of
 from tests.python.property.warehouse import Warehouse
 from tests.python.stack.world import finhouse
 
@@ -29,8 +30,12 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory, seed: int) -> Iterator[W
     """The built warehouse; tests add histories to it and leave all of them applied."""
     before = dict(os.environ)
     os.environ[f"{PREFIX}STATE_DIR"] = str(tmp_path_factory.mktemp("property"))
+    # Not the checkout's, where the loop of another test's stack writes.
+    os.environ["DBT_TARGET_PATH"] = str(tmp_path_factory.mktemp("target"))
     # Its own lease is taken back at once after a crash, as the loop's is.
     os.environ[f"{PREFIX}WRITER"] = "property test"
+    # The views are built with their clock stopped.
+    os.environ[f"{PREFIX}NOW"] = moment_of(seed).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     try:
         finhouse("up", "--only", "clickhouse", "--no-load", timeout=300)
         settings = load_settings()

@@ -1,7 +1,12 @@
 """Random histories of a payments business: what may happen to rows, in any order.
 
 A history has days, merchants, accounts, payments and a currency of its own; the rates of the larger
-currencies it shares with others. Equal seeds and numbers of histories give equal changes.
+currencies and the last days before now it shares with others. Equal seeds and numbers of histories
+give equal changes.
+
+Every third is crowded: many payments within half an hour, small and large ones, by a few accounts
+at few addresses (card testing, travel) or by a single account (outliers); half of them lie in the
+last 24 hours.
 """
 
 from __future__ import annotations
@@ -15,9 +20,8 @@ from uuid import UUID
 
 from tests.python.property.source import FULL_BEFORE, KEYS, Key, Row, Source, key_of
 
-# The days of all histories together: some of them lie in the trailing windows of the marts.
-LAST_DAY = datetime.now(UTC).date()
-DAYS = 2
+# The days of all histories together end today: some lie in the trailing windows of the marts.
+DAYS = 3
 WINDOWS = 300
 SHARED_CURRENCIES = ("USD", "GBP", "CHF")
 DECLINE_CODES = ("do_not_honor", "insufficient_funds", "expired_card", "", None)
@@ -44,21 +48,55 @@ class History:
         self.number = number
         self._source = source
         self._rng = rng = Random(f"{seed}/{number}")
-        first = LAST_DAY - timedelta(days=DAYS * (number % WINDOWS + 1) - 1)
+        first = source.now.date() - timedelta(days=DAYS * (number % WINDOWS + 1) - 1)
         self._days = [first + timedelta(days=day) for day in range(DAYS)]
         shared = rng.choice(SHARED_CURRENCIES)
-        self._currencies = ("EUR", "EUR", currency_of(number), shared)
+        self._is_crowded = number % 3 == 0
+        euros = ("EUR",) * (6 if self._is_crowded else 2)
+        self._currencies = (*euros, currency_of(number), shared)
+        is_single = self._is_crowded and rng.random() < 0.5
+        accounts = rng.randint(2, 4) if self._is_crowded else rng.randint(1, 3)
+        payments = rng.randint(14, 20) if self._is_crowded else rng.randint(2, 8)
+        # Well within the trailing 24 hours, which end at the moment of all queries.
+        self._rush = source.now.replace(minute=0, second=0, microsecond=0) - timedelta(
+            hours=rng.choice((3, 3, 3, 12)), minutes=rng.randint(0, 20)
+        )
+        if number % 2:
+            self._rush = datetime.combine(self._days[0], time(23, rng.randint(20, 59)), UTC)
+        self._know_all_rates(seed)
         # Ids that rows may point to before, while and after the row itself exists.
         self._ids = {
-            "accounts": [self._uuid() for _ in range(rng.randint(1, 3))],
+            "accounts": [self._uuid() for _ in range(1 if is_single else accounts)],
             "merchants": [self._uuid() for _ in range(rng.randint(1, 3))],
-            "transactions": [self._uuid() for _ in range(rng.randint(2, 8))],
+            "transactions": [self._uuid() for _ in range(payments)],
             "refunds": [self._uuid() for _ in range(2)],
             "disputes": [self._uuid() for _ in range(2)],
         }
+        # Few: payments of one intent are attempts of it, minutes to days apart.
+        self._intents = [self._new_intent() for _ in range(2)]
         self._ips = [f"10.{number // 250 % 250}.{number % 250}.{host}" for host in (1, 2)]
-        self.steps = rng.randint(5, 40)
+        self.steps = rng.randint(30, 60) if self._is_crowded else rng.randint(5, 40)
         self._now = source.begin()
+
+    def _know_all_rates(self, seed: int) -> None:
+        """In every second run each currency has a rate from long ago, so that figures which one
+        missing rate makes unknown are numbers as well."""
+        if seed % 2:
+            return
+        self._source.begin()
+        for currency in sorted(set(self._currencies) - {"EUR"}):
+            day = self._source.now.date() - timedelta(days=DAYS * WINDOWS + 100)
+            if (day, currency) not in self._source.tables["fx_rates"]:
+                rate = Decimal(self._rng.randint(1, 3_000_000)).scaleb(-6)
+                self._source.insert(
+                    "fx_rates",
+                    {
+                        "rate_date": day,
+                        "currency": currency,
+                        "rate_to_eur": rate,
+                        "updated_at": self._source.now,
+                    },
+                )
 
     def step(self) -> None:
         """One transaction."""
@@ -68,7 +106,7 @@ class History:
             self._dimension: 12,
             self._rate: 10,
             self._aftermath: 14,
-            self._address: 3,
+            self._address: 12 if self._is_crowded else 3,
             self._heartbeat: 3,
             self._disturb: 1,
         }
@@ -83,16 +121,13 @@ class History:
     def _new_payment(self, key: Key) -> Row:
         values = {
             name: value
-            for change in (self._status, self._amount, self._moved, self._address_of_payment)
+            for change in (self._status, self._moved, self._address_of_payment)
             for name, value in change().items()
         }
         return {
             "transaction_id": key[0],
-            "account_id": self._rng.choice(self._ids["accounts"]),
-            "merchant_id": self._rng.choice(self._ids["merchants"]),
             "occurred_at": values["occurred_at"],
-            "amount": values["amount"],
-            "currency": self._rng.choice(self._currencies),
+            **self._intent(),
             "status": values["status"],
             "decline_code": values["decline_code"],
             "ip": values["ip"],
@@ -107,6 +142,7 @@ class History:
             self._status,
             self._amount,
             self._moved,
+            self._intent,
             self._address_of_payment,
             lambda: {"merchant_id": self._rng.choice(self._ids["merchants"])},
             lambda: {"account_id": self._rng.choice(self._ids["accounts"])},
@@ -117,6 +153,18 @@ class History:
             changes |= change()
         return changes
 
+    def _intent(self) -> Row:
+        """Who pays whom how much: mostly what others of the history try, too."""
+        return self._rng.choice(self._intents) if self._rng.random() < 0.7 else self._new_intent()
+
+    def _new_intent(self) -> Row:
+        return {
+            "account_id": self._rng.choice(self._ids["accounts"]),
+            "merchant_id": self._rng.choice(self._ids["merchants"]),
+            "currency": self._rng.choice(self._currencies),
+            **self._amount(),
+        }
+
     def _status(self) -> Row:
         status = self._rng.choice(STATUSES["transactions"])
         code = self._rng.choice(DECLINE_CODES) if status == "failed" else None
@@ -126,15 +174,25 @@ class History:
         kind = self._rng.random()
         if kind < 0.05:
             return {"amount": Decimal(self._rng.choice(("0.00", "-0.01", "9999999999999.99")))}
-        return {"amount": Decimal(self._rng.randint(1, 10 ** self._rng.randint(2, 6))).scaleb(-2)}
+        digits = self._rng.randint(2, 6)
+        if self._is_crowded:
+            digits = self._rng.choice((2, 3, 3, 3, 6))
+        return {"amount": Decimal(self._rng.randint(1, 10**digits)).scaleb(-2)}
 
     def _moved(self) -> Row:
         return {"occurred_at": self._moment()}
 
     def _address_of_payment(self) -> Row:
-        return {"ip": self._rng.choice((None, *self._ips))}
+        ips = (*self._ips[:1] * 5, *self._ips) if self._is_crowded else self._ips
+        return {"ip": self._rng.choice((None, *ips))}
 
     def _moment(self) -> datetime:
+        if self._rng.random() < 0.15:  # shortly before its commit: milliseconds to days
+            latest = min(self._now, self._source.now)
+            return latest - timedelta(milliseconds=10 ** self._rng.uniform(0, 8.5))
+        if self._is_crowded and self._rng.random() < 0.9:
+            seconds = self._rng.randint(0, self._rng.choice((500, 500, 1800)))
+            return self._rush + timedelta(seconds=seconds)
         day = self._rng.choice(self._days)
         at = self._rng.choice((*EDGES, time(9, self._rng.randint(0, 59), self._rng.randint(0, 59))))
         return datetime.combine(day, at, UTC)

@@ -33,7 +33,17 @@ KEYS: dict[str, tuple[str, ...]] = {
 # Tables with REPLICA IDENTITY FULL: their events carry the whole old row.
 FULL_BEFORE = ("transactions", "refunds", "disputes")
 UNSENT = "__debezium_unavailable_value"
-CLOCK = datetime(2026, 3, 1, tzinfo=UTC)
+# The clock of the source goes on by this much from one transaction to the next, give or take.
+TICK = timedelta(seconds=25)
+
+
+def moment_of(seed: int) -> datetime:
+    """The moment that all queries of a run are asked at: the same for equal seeds, whatever day
+    it is; any day of the week, any time of the day."""
+    rng = Random(f"{seed}/now")
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(
+        milliseconds=rng.randrange(366 * 86_400_000)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +65,25 @@ class Event:
 class Source:
     """Tables and topics. Changes between `begin` and the next `begin` are one transaction."""
 
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
+    def __init__(self, seed: int) -> None:
+        self._rng = rng = Random(seed)
+        self.now = moment_of(seed)
+        self._began_at = self.now - timedelta(days=2)
         self.tables: dict[str, dict[Key, Row]] = {table: {} for table in KEYS}
         self.topics: dict[str, list[Event]] = {table: [] for table in KEYS}
         self._next_offset = {table: rng.choice((0, 0, 3, 1000)) for table in KEYS}
         self._lsn = 2**33
         self._tx = 700
-        self._committed_at = CLOCK
+        self._committed_at = self._began_at
 
     def begin(self) -> datetime:
         """Start a transaction; its commit time, which may lie before the last one's."""
         self._tx += 1
-        self._committed_at = CLOCK + timedelta(
-            milliseconds=20 * self._tx + self._rng.randint(-30, 30),
-            microseconds=self._rng.choice((0, 1, 999)),
+        self._committed_at = (
+            self._began_at
+            + (self._tx - 700) * TICK
+            + self._rng.uniform(-1.5, 1.5) * TICK
+            + timedelta(microseconds=self._rng.choice((0, 1, 999)))
         )
         return self._committed_at
 
@@ -167,8 +181,9 @@ class Source:
         after: Row | None,
         message_key: bytes,
         message: bytes,
-        captured_at: datetime = CLOCK,
+        captured_at: datetime | None = None,
     ) -> None:
+        captured_at = captured_at or self._began_at
         offset = self._next_offset[table]
         self._next_offset[table] += self._rng.choice((1, 1, 1, 1, 2, 3))
         published_at = captured_at + timedelta(milliseconds=self._rng.randint(1, 50))

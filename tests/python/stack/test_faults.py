@@ -42,7 +42,7 @@ def test_killed_under_load(world: World, name: str) -> None:
     victim = pid_of(name)
     os.kill(victim, signal.SIGKILL)
     eventually(lambda: pid_of(name) not in (0, victim), 60)
-    eventually(lambda: status(world.settings).new_transactions > before + 5_000, 60)
+    eventually(lambda: status(world.settings).new_transactions > before + 5_000, 180)
     outcome = eventually(_reconciled, 200)
     assert outcome["differences"] == []
     assert outcome["rows"] > 250_000

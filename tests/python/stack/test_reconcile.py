@@ -42,7 +42,7 @@ def standing(world: World, *rebuilt: str) -> Iterator[None]:
     """The transform loop stands still: nothing mends what is planted before the end of this."""
     world.settle()
     supervisor = Supervisor(world.settings)
-    supervisor.stop({"transform"})
+    supervisor.stop("transform")
     try:
         yield
     finally:
@@ -79,7 +79,7 @@ def test_no_differences_while_traffic_runs(world: World) -> None:
             # It is only a proof if changes went on meanwhile, and did not wait for it.
             assert status(world.settings).new_transactions > before
     finally:
-        supervisor.stop({"generator"})
+        supervisor.stop("generator")
 
 
 def test_a_snapshot_sees_what_postgres_says_it_sees(world: World) -> None:
@@ -325,7 +325,7 @@ def test_drift_is_repaired_and_told(world: World, payments: list[UUID]) -> None:
         }
 
     wanted = {"fct_payments_by_day", "silver_transactions_state"}
-    eventually(lambda: repaired() == wanted, 120)
+    eventually(lambda: repaired() == wanted, 300)
     assert world.day(DAY) == right
     assert world.state_of(payments[0]) is not None
     found = world.ask(

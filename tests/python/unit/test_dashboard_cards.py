@@ -113,6 +113,33 @@ def test_active_accounts_compare_whole_days_only() -> None:
     assert (week.value, week.delta) == ("90", "+20.0 %")
 
 
+def test_a_day_card_compares_whole_days_only() -> None:
+    known = defined("recovery_rate", "percent")
+    now, complete = 0.5, 0.6
+    compared = cards.day_card("recovery_rate", known, now, complete, 0.55, "2 days")
+    assert (compared.value, compared.delta) == ("50.00 %", "+5.00 pp")
+    early = cards.day_card("recovery_rate", known, now, complete, None, "2 days")
+    assert (early.delta, early.note) == (None, "no earlier data")
+    today = cards.day_card("recovery_rate", known, now, None, None, "today, so far")
+    assert (today.delta, today.note) == (None, "today, so far")
+
+
+@pytest.mark.parametrize(
+    ("shown_as", "value", "text"),
+    [
+        ("decimal", 0.01314, "0.0131"),
+        ("decimal", None, "n/a"),
+        ("euro", Decimal("1.005"), "€ 1.00"),
+        ("euro", None, "n/a: rate missing"),
+        ("percent", None, "n/a"),
+    ],
+)
+def test_a_plain_card_has_a_value_and_no_change(shown_as: Format, value: Any, text: str) -> None:
+    shown = cards.plain_card("x", defined("x", shown_as), value, "last 30 days", "Of 30 days.")
+    assert (shown.value, shown.delta, shown.note) == (text, None, "last 30 days")
+    assert shown.help.endswith("Of 30 days.")
+
+
 def test_a_gap_in_a_sparkline_repeats_the_value_before_it() -> None:
     known = defined("count_active_accounts", "integer")
     shown = cards.active_accounts_card(known, 1, None, None, 1, [None, 2.0, None, 3.0])

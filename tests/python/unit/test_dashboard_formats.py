@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -77,3 +79,31 @@ def test_lengths_of_time(length: float, shown: str) -> None:
 )
 def test_sizes(count: int, shown: str) -> None:
     assert formats.size(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (None, "n/a"),
+        (0, "0.0000"),
+        (0.01314, "0.0131"),
+        (-0.5, "-0.5000"),
+        (1, "1.00"),
+        (1234.567, "1,234.57"),
+        (Decimal("0.99999"), "1.0000"),
+    ],
+)
+def test_indices_and_factors(number: float | Decimal | None, shown: str) -> None:
+    assert formats.decimal(number) == shown
+
+
+def test_days() -> None:
+    last = date(2026, 1, 2)
+    assert formats.days(last, last) == "02 Jan 2026"
+    assert formats.days(date(2025, 12, 31), last) == "31 Dec – 02 Jan 2026"
+
+
+def test_a_merchant_that_has_not_arrived_is_known_by_its_id() -> None:
+    row = {"merchant_id": UUID(int=7), "merchant_name": None}
+    assert formats.merchant_name(row) == "unknown (00000000)"
+    assert formats.merchant_name({**row, "merchant_name": "Harbour Books"}) == "Harbour Books"

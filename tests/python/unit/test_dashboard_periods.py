@@ -36,6 +36,40 @@ def test_a_window_begins_on_a_bucket_and_ends_after_the_running_minute(
     assert f"{window.end:%H:%M:%S}" == "14:38:00"
 
 
+@pytest.mark.parametrize(
+    ("key", "first", "whole_days", "shift", "versus"),
+    [
+        ("1h", date(2026, 3, 29), 0, 1, "day before"),
+        ("24h", date(2026, 3, 28), 1, 1, "day before"),
+        ("7d", date(2026, 3, 22), 7, 7, "previous 7 d"),
+        ("30d", date(2026, 2, 28), 29, 35, "30 d ending 5 weeks ago"),
+    ],
+)
+def test_whole_days_cover_the_range_and_are_compared_without_today(
+    key: str, first: date, whole_days: int, shift: int, versus: str
+) -> None:
+    chosen = periods.RANGES[key]
+    days = periods.days_of(chosen, NOW)
+    assert (days.first, days.today, days.after) == (first, NOW.date(), date(2026, 3, 30))
+    complete = days.complete
+    assert (complete.after - complete.first).days == whole_days if complete else not whole_days
+    previous = periods.COMPARISONS["Previous period"]
+    assert periods.day_shift_of(previous, chosen) == timedelta(days=shift)
+    assert periods.describe_day_comparison(previous, chosen) == versus
+    last_week = periods.COMPARISONS["Same time last week"]
+    assert periods.describe_day_comparison(last_week, chosen) == "same days last week"
+
+
+@given(now=MOMENTS, key=st.sampled_from(sorted(periods.RANGES)))
+def test_the_days_before_are_none_of_the_days(now: datetime, key: str) -> None:
+    chosen = periods.RANGES[key]
+    days = periods.days_of(chosen, now)
+    assert days.at_least(14).first <= days.first <= now.date() == days.today
+    if days.complete:
+        shift = periods.day_shift_of(periods.COMPARISONS["Previous period"], chosen)
+        assert days.complete.shifted(shift).after <= days.first
+
+
 @given(now=MOMENTS, key=st.sampled_from(sorted(periods.RANGES)))
 def test_any_window_holds_now_in_its_last_bucket_and_few_enough_points(
     now: datetime, key: str

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from dashboard import periods, queries
-from dashboard.queries import Call
+from dashboard import periods
+from dashboard.queries import acceptance, merchants
+from dashboard.queries import overview as queries
+from dashboard.queries.call import Call
 
 WINDOW = periods.window_of(periods.RANGES["24h"], datetime(2026, 3, 29, 14, 37, 42, tzinfo=UTC))
 DAYS = (date(2026, 3, 1), date(2026, 3, 30))
+UTC_DAYS = periods.Days(*DAYS)
+MERCHANT = UUID(int=7)
 CALLS = [
     queries.kpis(WINDOW),
     queries.trend(WINDOW),
@@ -22,6 +27,26 @@ CALLS = [
     queries.top_merchants(WINDOW, 10),
     queries.recent_payments(10),
     queries.freshness(),
+    acceptance.acceptance(UTC_DAYS),
+    acceptance.intents(UTC_DAYS),
+    acceptance.recovery(UTC_DAYS),
+    acceptance.tickets(UTC_DAYS),
+    acceptance.rates_by_day(UTC_DAYS, timedelta(days=7)),
+    acceptance.recovery_by_day(UTC_DAYS),
+    acceptance.tickets_by_day(UTC_DAYS),
+    acceptance.declines(UTC_DAYS),
+    acceptance.hour_of_week(),
+    merchants.portfolio(),
+    merchants.largest(10),
+    merchants.riskiest(10),
+    merchants.merchants("books", "risk_score", True, 2, 15),
+    merchants.merchant(MERCHANT),
+    merchants.merchant_kpis(WINDOW, MERCHANT),
+    merchants.merchant_trend(WINDOW, MERCHANT),
+    merchants.merchant_trend_before(WINDOW, timedelta(days=7), MERCHANT),
+    merchants.status_by_day(UTC_DAYS, MERCHANT),
+    merchants.merchant_declines(UTC_DAYS, MERCHANT),
+    merchants.risk_parts(MERCHANT),
 ]
 
 
@@ -69,3 +94,44 @@ def test_the_comparison_is_moved_onto_the_windows_time_axis() -> None:
     assert parameters["from"] == "2026-03-21 14:45:00"
     assert parameters["to"] == parameters["fill_to"] == "2026-03-22 14:45:00"
     assert parameters["shift"] == 7 * 86400
+
+
+def test_days_are_sent_with_the_day_after_the_last_and_moved_as_a_whole() -> None:
+    days = periods.Days(date(2026, 3, 28), date(2026, 3, 29))
+    assert dict(acceptance.acceptance(days).parameters) == {
+        "from": "2026-03-28",
+        "to": "2026-03-30",
+        "complete_to": "2026-03-29",
+    }
+    assert dict(acceptance.rates_by_day(days, timedelta(days=7)).parameters) == {
+        "from": "2026-03-21",
+        "to": "2026-03-23",
+        "shift": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("of_all", "of_one"),
+    [
+        (queries.kpis(WINDOW), merchants.merchant_kpis(WINDOW, MERCHANT)),
+        (queries.trend(WINDOW), merchants.merchant_trend(WINDOW, MERCHANT)),
+        (
+            queries.trend_before(WINDOW, timedelta(days=7)),
+            merchants.merchant_trend_before(WINDOW, timedelta(days=7), MERCHANT),
+        ),
+    ],
+    ids=lambda call: call.name,
+)
+def test_one_merchant_is_read_as_all_are(of_all: Call, of_one: Call) -> None:
+    assert "gold.live_merchants_by_minute" in of_one.sql
+    assert "gold.live_kpis_by_minute" not in of_one.sql
+    assert of_one.sql.count("merchant_id = {merchant:UUID}") == 1
+    assert dict(of_one.parameters) == {**dict(of_all.parameters), "merchant": str(MERCHANT)}
+
+
+def test_a_search_is_a_value_and_never_part_of_the_sql() -> None:
+    hostile = "' or 1 = 1 --"
+    call = merchants.merchants(hostile, "count_attempted", False, 1, 15)
+    assert hostile not in call.sql
+    assert dict(call.parameters)["search"] == hostile
+    assert dict(call.parameters)["sign"] == 1

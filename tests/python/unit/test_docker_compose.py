@@ -22,7 +22,7 @@ from infra.settings import PASSWORDS, PREFIX, ROOT, Settings
 from ingestion.generator.settings import GeneratorSettings
 
 DOCKER = ROOT / "infra" / "docker"
-APPS = ("setup", "transform", "generator", "dashboard")
+APPS = ("setup", "transform", "background", "generator", "dashboard")
 SECRETS = [f"{PREFIX}{name.upper()}" for name in PASSWORDS if name != "supervisor_password"]
 GIB = 1024**3
 
@@ -144,6 +144,7 @@ def test_services_start_when_what_they_need_is_ready(services: dict[str, Service
         "kafka-ui": {"kafka": healthy},
         "setup": {"postgres": healthy, "kafka": healthy, "connect": healthy},
         "transform": {"clickhouse": healthy, "setup": done},
+        "background": {"clickhouse": healthy, "setup": done},
         "generator": {"setup": done},
         "dashboard": {"clickhouse": healthy},
     }
@@ -184,10 +185,11 @@ def test_settings_lead_to_the_other_services(
     [
         ("setup", {"POSTGRES_ADMIN_PASSWORD", "POSTGRES_PASSWORD", "CDC_PASSWORD"}),
         ("transform", {"CLICKHOUSE_PASSWORD", "POSTGRES_PASSWORD"}),
+        ("background", {"CLICKHOUSE_PASSWORD"}),
         ("generator", {"POSTGRES_PASSWORD"}),
-        ("dashboard", {"DASHBOARD_PASSWORD"}),
+        ("dashboard", {"DASHBOARD_PASSWORD", "ANALYST_PASSWORD"}),
         ("connect", {"CDC_PASSWORD"}),
-        ("clickhouse", {"CLICKHOUSE_PASSWORD", "DASHBOARD_PASSWORD"}),
+        ("clickhouse", {"CLICKHOUSE_PASSWORD", "DASHBOARD_PASSWORD", "ANALYST_PASSWORD"}),
         ("kafka", set()),
         ("kafka-ui", set()),
     ],
@@ -289,6 +291,7 @@ def test_clickhouse_users_are_those_of_the_settings(services: dict[str, Service]
     passed = environment(services["transform"])
     assert f"<{passed['FINHOUSE_CLICKHOUSE_USER']}>" in users
     assert f"<{passed['FINHOUSE_DASHBOARD_USER']}>" in users
+    assert f"<{passed['FINHOUSE_ANALYST_USER']}>" in users
 
 
 def test_mounted_files_exist(services: dict[str, Service]) -> None:
@@ -449,12 +452,13 @@ def test_setup_explains_a_refused_administrator(monkeypatch: pytest.MonkeyPatch)
     assert "--volumes" in str(caught.value.fix)
 
 
-@pytest.mark.parametrize("age", ["61", "60"])
-def test_transform_is_healthy_while_its_cycles_end(
-    monkeypatch: pytest.MonkeyPatch, age: str
+@pytest.mark.parametrize(("name", "seconds"), [("transform", 60), ("background", 300)])
+def test_workers_are_healthy_while_their_runs_end(
+    monkeypatch: pytest.MonkeyPatch, name: str, seconds: int
 ) -> None:
-    monkeypatch.setattr("infra.embedded.clickhouse.query", lambda *_: f"{age}\n")
-    assert health.main(["transform"]) == (1 if age == "61" else 0)
+    for age, code in ((seconds, 0), (seconds + 1, 1)):
+        monkeypatch.setattr("infra.embedded.clickhouse.query", lambda *_, age=age: f"{age}\n")
+        assert health.main([name]) == code
 
 
 def test_health_of_something_unknown_is_wrong_usage() -> None:

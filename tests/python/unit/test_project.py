@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from infra.settings import ROOT
-from infra.transform.project import Project
-
-
-@pytest.fixture(scope="module")
-def nodes() -> dict[str, Any]:
-    """Nodes of the freshly parsed manifest by name."""
-    os.environ.setdefault("FINHOUSE_CLICKHOUSE_PASSWORD", "unused")
-    Project().parse()
-    manifest = json.loads((ROOT / "target" / "manifest.json").read_text(encoding="utf-8"))
-    return {node["name"]: node for node in manifest["nodes"].values()}
 
 
 def models(nodes: dict[str, Any]) -> dict[str, Any]:
@@ -105,6 +91,27 @@ def test_final_follows_no_ref() -> None:
         for path in files
         if re.search(r"\}\}\s+final\b", path.read_text(encoding="utf-8"))
     ] == []
+
+
+def test_figures_take_the_clock_from_now_utc() -> None:
+    """today() and now() are in the server's time zone, and no test can stop them. No figures are:
+    when a row was written (nowInBlock64), the writer lease, the time of a snapshot run."""
+    clocks = {"macros/project/now_utc.sql", "macros/project/clickhouse__snapshot_get_time.sql"}
+    clocks |= {str(path.relative_to(ROOT)) for path in (ROOT / "macros" / "ops").iterdir()}
+    names = r"\b(now|now64|nowInBlock|today|yesterday|current_(date|timestamp)|utc_timestamp)\("
+    files = [
+        path
+        for folder in ("models", "macros", "snapshots", "tests/dbt")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".sql", ".yml"}
+    ]
+    found = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if re.search(names, path.read_text(encoding="utf-8"), re.IGNORECASE)
+    }
+    assert "macros/project/now_utc.sql" in found
+    assert found - clocks == set()
 
 
 def test_no_machine_path_in_tracked_files() -> None:

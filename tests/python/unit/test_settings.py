@@ -11,6 +11,7 @@ import pytest
 
 from infra.errors import FinhouseError
 from infra.settings import (
+    ADDED_PASSWORDS,
     DEFAULT_PORTS,
     PASSWORDS,
     PREFIX,
@@ -61,6 +62,25 @@ def test_first_start_writes_a_private_file_with_different_passwords(state_dir: P
 
 def test_second_start_keeps_ports_and_passwords(state_dir: Path) -> None:
     assert prepare().environment() == prepare().environment() == load_settings().environment()
+
+
+@pytest.mark.parametrize("name", ADDED_PASSWORDS)
+@pytest.mark.parametrize("value", [None, ""], ids=["absent", "empty"])
+def test_a_state_folder_from_before_a_password_came_gets_one(
+    state_dir: Path, name: str, value: str | None
+) -> None:
+    made = prepare()
+    file = env_path(state_dir)
+    line = f"{PREFIX}{name.upper()}='{getattr(made, name)}'\n"
+    assert line in file.read_text()
+    file.write_text(
+        file.read_text().replace(line, "" if value is None else f"{PREFIX}{name.upper()}=''\n")
+    )
+    assert getattr(load_settings(), name) == "", "it is read without complaint"
+    again = prepare()
+    assert len(getattr(again, name)) >= 20
+    assert again.clickhouse_password == made.clickhouse_password
+    assert prepare().environment() == again.environment()
 
 
 def test_ports_of_one_stack_differ(state_dir: Path) -> None:

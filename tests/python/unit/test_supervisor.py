@@ -53,6 +53,7 @@ def test_every_component_has_a_program_that_restarts(settings: Settings) -> None
         "connect",
         "clickhouse",
         "transform",
+        "background",
         "generator",
         "dashboard",
     }
@@ -101,10 +102,25 @@ def test_the_source_is_exactly_once_and_its_consumer_reads_committed(settings: S
     assert level.text == "read_committed"
 
 
+def test_a_clickhouse_binary_on_path_is_preferred(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    wheel = clickhouse.component(settings)
+    assert wheel.command[1:3] == ["-m", "infra.embedded.clickhouse_server"]
+    binary = tmp_path / "clickhouse"
+    binary.touch(mode=0o755)
+    found = clickhouse.component(settings)
+    assert found.command[:3] == [str(binary), "server", "-C"]
+    clickhouse.configure(settings)
+    assert Path(found.command[3]).is_file()
+    assert "PATH" in found.title
+
+
 def test_clickhouse_takes_secrets_and_addresses_from_the_environment() -> None:
     users = ElementTree.parse(clickhouse.FRAGMENTS / "users.d" / "finhouse.xml")
     passwords = users.findall("users/*/password")
-    assert len(passwords) == 2
+    assert len(passwords) == 3
     assert all(password.get("from_env", "").endswith("_PASSWORD") for password in passwords)
     known = Settings().environment()
     for folder in ("config.d", "users.d"):

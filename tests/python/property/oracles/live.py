@@ -1,0 +1,85 @@
+"""Live views: as fresh as bronze."""
+
+from __future__ import annotations
+
+from tests.python.property.oracles.base import (
+    Rates,
+    Rows,
+    Seen,
+    column,
+    day_of,
+    decided,
+    grouped,
+    minute_of,
+    oracle,
+    successful,
+)
+from tests.python.property.oracles.core import fct_payments_by_minute
+
+
+@oracle("live_payments_by_minute")
+def live_payments_by_minute(seen: Seen) -> Rows:
+    return fct_payments_by_minute(seen)
+
+
+@oracle("live_kpis_by_minute")
+def live_kpis_by_minute(seen: Seen) -> Rows:
+    rates = Rates(seen)
+    for (minute,), payments in grouped(seen.rows("transactions"), minute_of).items():
+        yield {
+            "minute": minute,
+            "count_attempted": len(payments),
+            "count_decided": len(decided(payments)),
+            "count_successful": len(successful(payments)),
+            "attempted_amount_eur": rates.sum(payments),
+            "successful_amount_eur": rates.sum(successful(payments)),
+        }
+
+
+@oracle("live_merchants_by_minute")
+def live_merchants_by_minute(seen: Seen) -> Rows:
+    rates = Rates(seen)
+    merchants = {row["merchant_id"]: row for row in seen.rows("merchants")}
+    for (minute, id), payments in grouped(
+        seen.rows("transactions"), minute_of, column("merchant_id")
+    ).items():
+        merchant = merchants.get(id, {})
+        yield {
+            "minute": minute,
+            "merchant_id": id,
+            "merchant_name": merchant.get("merchant_name"),
+            "merchant_category": merchant.get("merchant_category"),
+            "merchant_country": merchant.get("country"),
+            "risk_rating": merchant.get("risk_rating"),
+            "count_attempted": len(payments),
+            "count_decided": len(decided(payments)),
+            "count_successful": len(successful(payments)),
+            "successful_amount_eur": rates.sum(successful(payments)),
+        }
+
+
+@oracle("live_recent_payments")
+def live_recent_payments(seen: Seen) -> Rows:
+    """Of all payments, those that changed after a point 5000 change events before silver's end."""
+    rates = Rates(seen)
+    merchants = {row["merchant_id"]: row for row in seen.rows("merchants")}
+    oldest = seen.next_offset("silver.transactions_deltas") - 5000
+    for event in seen.latest("transactions"):
+        payment = event.after
+        assert payment is not None
+        if event.offset < oldest:
+            continue
+        yield {
+            "transaction_id": payment["transaction_id"],
+            "account_id": payment["account_id"],
+            "merchant_id": payment["merchant_id"],
+            "merchant_name": merchants.get(payment["merchant_id"], {}).get("merchant_name"),
+            "occurred_at": payment["occurred_at"],
+            "amount": payment["amount"],
+            "currency_code": payment["currency"],
+            "amount_eur": rates.eur(payment["amount"], payment["currency"], day_of(payment)),
+            "status": payment["status"],
+            "decline_code": payment["decline_code"],
+            "operation": event.op,
+            "committed_at": event.committed_at,
+        }

@@ -1,0 +1,348 @@
+"""Addresses and countries, velocity, card testing, outliers, impossible travel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tests.python.property.oracles.base import (
+    Rates,
+    Rows,
+    Seen,
+    column,
+    day_of,
+    decided,
+    grouped,
+    log_bucket,
+    minute_of,
+    oracle,
+    ratio,
+    successful,
+    total,
+    trailing,
+    value_of_bucket,
+)
+from tests.python.property.source import Row
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SLOT = timedelta(minutes=5)
+
+
+def ip_of(payment: Row) -> str:
+    return payment["ip"] or ""
+
+
+def device_of(payment: Row) -> str:
+    return payment["device_id"] or ""
+
+
+def is_small(payment: Row) -> bool:
+    """Kept one by one for its small amount."""
+    return bool(payment["amount"] < 15)
+
+
+def is_large(payment: Row) -> bool:
+    """Kept one by one for its large amount."""
+    return bool(payment["amount"] >= 750)
+
+
+@oracle("fct_account_ips_by_day")
+def fct_account_ips_by_day(seen: Seen) -> Rows:
+    for (day, account, ip, currency, status), payments in grouped(
+        seen.rows("transactions"),
+        day_of,
+        column("account_id"),
+        ip_of,
+        column("currency"),
+        column("status"),
+    ).items():
+        yield {
+            "payment_date": day,
+            "account_id": account,
+            "ip": ip,
+            "currency_code": currency,
+            "status": status,
+            "count_payments": len(payments),
+            "total_amount": total(payment["amount"] for payment in payments),
+        }
+
+
+@oracle("fct_merchant_ips_by_day")
+def fct_merchant_ips_by_day(seen: Seen) -> Rows:
+    for (day, merchant, ip), payments in grouped(
+        seen.rows("transactions"),
+        day_of,
+        column("merchant_id"),
+        ip_of,
+    ).items():
+        yield {
+            "payment_date": day,
+            "merchant_id": merchant,
+            "ip": ip,
+            "count_payments": len(payments),
+        }
+
+
+@oracle("agg_geo_daily")
+def agg_geo_daily(seen: Seen) -> Rows:
+    addresses = {row["ip"]: row for row in seen.rows("ip_geo")}
+    accounts = {row["account_id"]: row for row in seen.rows("accounts")}
+    for (day, home, country, is_proxied), payments in grouped(
+        seen.rows("transactions"),
+        day_of,
+        lambda payment: accounts.get(payment["account_id"], {}).get("country", ""),
+        lambda payment: addresses.get(payment["ip"], {}).get("country", ""),
+        lambda payment: addresses.get(payment["ip"], {}).get("is_proxy_or_vpn", False),
+    ).items():
+        yield {
+            "payment_date": day,
+            "account_country": home,
+            "ip_country": country,
+            "is_proxy_or_vpn": is_proxied,
+            "count_attempted": len(payments),
+            "count_successful": len(successful(payments)),
+        }
+
+
+@oracle("agg_geo_mismatch_daily")
+def agg_geo_mismatch_daily(seen: Seen) -> Rows:
+    for (day,), groups in grouped(agg_geo_daily(seen), column("payment_date")).items():
+
+        def count(where: Callable[[Row], bool], groups: list[Row] = groups) -> int:
+            return sum(group["count_attempted"] for group in groups if where(group))
+
+        both = count(lambda group: bool(group["account_country"] and group["ip_country"]))
+        mismatched = count(
+            lambda group: bool(
+                group["account_country"]
+                and group["ip_country"]
+                and group["account_country"] != group["ip_country"]
+            )
+        )
+        known = count(lambda group: bool(group["ip_country"]))
+        proxied = count(lambda group: bool(group["is_proxy_or_vpn"]))
+        yield {
+            "payment_date": day,
+            "count_attempted": count(lambda group: True),
+            "count_both_known": both,
+            "count_mismatched": mismatched,
+            "count_ip_known": known,
+            "count_proxied": proxied,
+            "geo_mismatch_rate": ratio(mismatched, both),
+            "proxy_share": ratio(proxied, known),
+        }
+
+
+@oracle("fct_attempts_by_minute")
+def fct_attempts_by_minute(seen: Seen) -> Rows:
+    for (minute, account, ip, device), payments in grouped(
+        seen.rows("transactions"), minute_of, column("account_id"), ip_of, device_of
+    ).items():
+        yield {
+            "minute": minute,
+            "account_id": account,
+            "ip": ip,
+            "device_id": device,
+            "count_payments": len(payments),
+        }
+
+
+@oracle("fct_watched_payments")
+def fct_watched_payments(seen: Seen) -> Rows:
+    for payment in seen.rows("transactions"):
+        if is_small(payment) or is_large(payment):
+            yield {
+                "occurred_at": payment["occurred_at"],
+                "transaction_id": payment["transaction_id"],
+                "account_id": payment["account_id"],
+                "merchant_id": payment["merchant_id"],
+                "ip": ip_of(payment),
+                "device_id": device_of(payment),
+                "currency_code": payment["currency"],
+                "status": payment["status"],
+                "amount": payment["amount"],
+                "count_payments": 1,
+            }
+
+
+@oracle("fct_account_amounts_by_day")
+def fct_account_amounts_by_day(seen: Seen) -> Rows:
+    for (account, day, currency, bucket), payments in grouped(
+        seen.rows("transactions"),
+        column("account_id"),
+        day_of,
+        column("currency"),
+        lambda payment: log_bucket(payment["amount"]),
+    ).items():
+        yield {
+            "account_id": account,
+            "payment_date": day,
+            "currency_code": currency,
+            "amount_bucket": bucket,
+            "count_payments": len(payments),
+        }
+
+
+@oracle("agg_velocity_now")
+def agg_velocity_now(seen: Seen) -> Rows:
+    now = seen.now
+    payments = seen.rows("transactions")
+    minutes = {minute_of(payment) for payment in payments}
+    as_of = max((minute for minute in minutes if now - DAY < minute <= now), default=None)
+    if as_of is None:
+        return
+
+    def within(payments: Iterable[Row], length: timedelta) -> list[Row]:
+        return [row for row in payments if as_of - length <= minute_of(row) < as_of]
+
+    for kind, entity_of in (("account", "account_id"), ("device", "device_id"), ("ip", "ip")):
+        for (entity,), attempts in grouped(within(payments, DAY), column(entity_of)).items():
+            if entity is None or entity == "":
+                continue
+            accounts = {row["account_id"] for row in within(attempts, HOUR)}
+            devices = {device_of(row) for row in attempts} - {""}
+            yield {
+                "entity_type": kind,
+                "entity_id": str(entity),
+                "as_of_minute": as_of,
+                "count_attempted_1m": len(within(attempts, MINUTE)),
+                "count_attempted_10m": len(within(attempts, 10 * MINUTE)),
+                "count_attempted_24h": len(attempts),
+                "count_accounts_1h": len(accounts) if kind == "ip" else None,
+                "count_devices_24h": len(devices) if kind == "account" else None,
+            }
+
+
+def slot_of(payment: Row) -> datetime:
+    """Five minutes that a payment was made in."""
+    minute = minute_of(payment)
+    return minute.replace(minute=minute.minute // 5 * 5)
+
+
+def bursts_of(attempts: list[Row]) -> Iterable[list[Row]]:
+    """The bursts among small attempts from one address on one day."""
+    slots = {slot: payments for (slot,), payments in grouped(attempts, slot_of).items()}
+    covered: set[datetime] = set()
+    for first in slots:
+        window = [slot for slot in (first, first + SLOT) if slot in slots]
+        payments = [payment for slot in window for payment in slots[slot]]
+        if len(payments) >= 5 and len({payment["account_id"] for payment in payments}) >= 3:
+            covered.update(window)
+    for first in sorted(covered):
+        if first - SLOT in covered:
+            continue
+        burst: list[Row] = []
+        while first in covered:
+            burst += slots[first]
+            first += SLOT
+        yield burst
+
+
+@oracle("agg_card_testing_bursts")
+def agg_card_testing_bursts(seen: Seen) -> Rows:
+    rates = Rates(seen)
+    addresses = {row["ip"]: row for row in seen.rows("ip_geo")}
+
+    def is_cheap(payment: Row) -> bool:
+        eur = rates.eur(payment["amount"], payment["currency"], day_of(payment))
+        return is_small(payment) and eur is not None and eur < 10
+
+    cheap = [row for row in seen.rows("transactions") if ip_of(row) and is_cheap(row)]
+    for (day, ip), attempts in grouped(cheap, day_of, column("ip")).items():
+        address = addresses.get(ip, {})
+        for burst in bursts_of(attempts):
+            declined = [row for row in burst if row["status"] == "failed"]
+            yield {
+                "payment_date": day,
+                "ip": ip,
+                "ip_country": address.get("country", ""),
+                "is_proxy_or_vpn": address.get("is_proxy_or_vpn", False),
+                "burst_first_at": min(row["occurred_at"] for row in burst),
+                "burst_last_at": max(row["occurred_at"] for row in burst),
+                "count_attempted": len(burst),
+                "count_decided": len(decided(burst)),
+                "count_declined": len(declined),
+                "count_accounts": len({row["account_id"] for row in burst}),
+                "count_merchants": len({row["merchant_id"] for row in burst}),
+                "attempted_amount_eur": rates.sum(burst),
+                "declined_share": ratio(len(declined), len(decided(burst))),
+            }
+
+
+@oracle("agg_impossible_travel")
+def agg_impossible_travel(seen: Seen) -> Rows:
+    countries = {row["ip"]: row["country"] for row in seen.rows("ip_geo")}
+    located = [row for row in seen.rows("transactions") if row["ip"] in countries]
+    for (day, account), payments in grouped(located, day_of, column("account_id")).items():
+        places = sorted({(minute_of(row), countries[row["ip"]]) for row in payments})
+        for (departed, left), (arrived, entered) in zip(places, places[1:], strict=False):
+            if left != entered and arrived - departed <= HOUR:
+                yield {
+                    "payment_date": day,
+                    "account_id": account,
+                    "from_country": left,
+                    "to_country": entered,
+                    "departed_at": departed,
+                    "arrived_at": arrived,
+                    "elapsed_minutes": (arrived - departed) // MINUTE,
+                }
+
+
+def lower_median(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return ordered[(len(ordered) - 1) // 2]
+
+
+@oracle("agg_amount_outliers")
+def agg_amount_outliers(seen: Seen) -> Rows:
+    now = seen.now
+    rates = Rates(seen)
+    payments = seen.rows("transactions")
+    candidates = []
+    for row in payments:
+        eur = rates.eur(row["amount"], row["currency"], day_of(row))
+        is_recent = now - DAY < row["occurred_at"] <= now
+        if is_recent and is_large(row) and eur is not None and eur >= 1000:
+            candidates.append((-eur, str(row["transaction_id"]), row))
+    months = grouped(trailing(seen), column("account_id"), column("currency"))
+    for minus_eur, _, row in sorted(candidates, key=lambda one: one[:2])[:100]:
+        usual = [
+            value_of_bucket(log_bucket(other["amount"]))
+            for other in months[row["account_id"], row["currency"]]
+        ]
+        median = lower_median(usual)
+        mad = lower_median(abs(amount - median) for amount in usual)
+        score = ratio(abs(Decimal(row["amount"]) - Decimal(median)), Decimal(mad))
+        if len(usual) >= 10 and score is not None and score > 6:
+            yield {
+                "transaction_id": row["transaction_id"],
+                "account_id": row["account_id"],
+                "merchant_id": row["merchant_id"],
+                "ip": ip_of(row),
+                "device_id": device_of(row),
+                "currency_code": row["currency"],
+                "status": row["status"],
+                "occurred_at": row["occurred_at"],
+                "amount": row["amount"],
+                "amount_eur": -minus_eur,
+                "count_usual": len(usual),
+                "median_amount": median,
+                "mad_amount": mad,
+                "outlier_score": score,
+            }
+
+
+@oracle("agg_risk_signals_daily")
+def agg_risk_signals_daily(seen: Seen) -> Rows:
+    bursts = grouped(agg_card_testing_bursts(seen), column("payment_date"))
+    trips = grouped(agg_impossible_travel(seen), column("payment_date"))
+    for (day,) in bursts.keys() | trips.keys():
+        travellers = {row["account_id"] for row in trips.get((day,), [])}
+        yield {
+            "payment_date": day,
+            "count_bursts": len(bursts.get((day,), [])),
+            "count_burst_attempts": sum(b["count_attempted"] for b in bursts.get((day,), [])),
+            "count_trips": len(trips.get((day,), [])),
+            "count_travellers": len(travellers),
+        }

@@ -1,0 +1,121 @@
+"""The charts of the page Acceptance: gaps stay gaps, and few payments make no rate."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+from dashboard import charts_acceptance as charts
+
+DAY = date(2026, 3, 27)
+
+
+def days(*values: float | None) -> list[dict[str, Any]]:
+    return [
+        {"drawn_at": DAY + timedelta(days=back), "rate_percent": value, "before": value}
+        for back, value in enumerate(values)
+    ]
+
+
+def lines(*values: float | None, filling: bool = True) -> dict[str, Any]:
+    frame = charts.day_frame(days(*values), ("rate_percent", "before"))
+    return charts.lines_option(
+        frame, {"rate_percent": "Rate"}, "%.2f %%", {}, ("before", "Week before"), filling
+    )
+
+
+def test_today_is_a_hollow_point_and_the_comparison_is_dashed() -> None:
+    option = lines(90.0, None, 92.0)
+    rate, before, today = option["series"]
+    assert option["legend"]["data"] == ["Rate", "Week before"]
+    assert (rate["name"], rate["connectNulls"]) == ("Rate", False)
+    assert today["data"] == [["2026-03-29T00:00:00+00:00", 92.0]]
+    assert (before["name"], before["lineStyle"]["type"]) == ("Week before", "dashed")
+
+
+def test_a_day_that_is_over_or_unknown_has_no_hollow_point() -> None:
+    for option in (lines(90.0, 91.0, filling=False), lines(90.0, None)):
+        assert [series["name"] for series in option["series"]] == ["Rate", "Week before"]
+
+
+def test_percent_does_not_go_past_100() -> None:
+    near = charts.day_frame(days(90.0, 99.0), ("rate_percent",))
+    far = charts.day_frame(days(80.0, 90.0), ("rate_percent",))
+    assert charts.percent_axis(near, ("rate_percent",))["max"] == 100
+    assert "max" not in charts.percent_axis(far, ("rate_percent",))
+
+
+def decline(code: str, group: str, percent: float) -> dict[str, Any]:
+    return {
+        "decline_code": code,
+        "decline_group": group,
+        "count_declined": 1234,
+        "share_percent": percent,
+    }
+
+
+def test_reasons_are_ranked_from_the_top_and_coloured_by_kind() -> None:
+    rows = [
+        decline("do_not_honor", "soft", 60.0),
+        decline("stolen_card", "hard", 30.0),
+        decline("", "unknown", 10.0),
+    ]
+    frame = charts.declines_frame(rows)
+    # an axis of categories counts upwards
+    assert frame["reason"].tolist() == ["No code", "Stolen card", "Do not honor"]
+    assert frame["declines"].tolist() == ["1,234"] * 3
+    assert frame["soft"].isna().tolist() == [True, True, False]
+    series = charts.declines_option(frame)["series"]
+    assert [bar["name"] for bar in series] == ["Soft", "Hard", "Unknown"]
+    assert {bar["stack"] for bar in series} == {"share"}
+
+
+def hour(count: int, percent: float | None) -> dict[str, Any]:
+    return {"weekday": 7, "hour": 3, "count_decided": count, "acceptance_percent": percent}
+
+
+def test_under_30_decided_payments_an_hour_is_grey() -> None:
+    frame = charts.week_frame([hour(30, 91.5), hour(29, 12.0), hour(0, None)])
+    assert frame["percent"].isna().tolist() == [False, True, True]
+    assert frame["few"].isna().tolist() == [True, False, False]
+    assert frame["hour"].tolist() == ["03"] * 3
+    assert frame["weekday"].tolist() == ["Sun"] * 3
+    assert frame["rate"].tolist() == ["91.50 %", "12.00 %", "n/a"]
+    option = charts.week_option(frame)
+    # an hour without a rate neither has a colour of the scale nor stretches it
+    assert option["visualMap"]["seriesIndex"] == 0
+    assert frame.columns[option["visualMap"]["dimension"]] == "percent"
+    assert (option["visualMap"]["min"], option["visualMap"]["max"]) == (91.5, 92.5)
+
+
+def test_a_map_without_any_rate_still_draws() -> None:
+    option = charts.week_option(charts.week_frame([hour(1, 50.0)]))
+    assert (option["visualMap"]["min"], option["visualMap"]["max"]) == (0.0, 100.0)
+
+
+def test_recovery_stacks_intents_and_draws_its_rate_on_an_axis_of_percent() -> None:
+    rows = [
+        {
+            "drawn_at": DAY,
+            "count_recovered_intents": 4,
+            "count_lost_intents": 6,
+            "recovery_percent": 40.0,
+        }
+    ]
+    frame = charts.day_frame(
+        rows, ("count_recovered_intents", "count_lost_intents", "recovery_percent")
+    )
+    option = charts.recovery_option(frame, "Recovery")
+    bars, rate = option["series"][:2], option["series"][2]
+    assert {bar["stack"] for bar in bars} == {"intents"}
+    assert (rate["name"], rate["yAxisIndex"]) == ("Recovery", 1)
+    assert (option["yAxis"][1]["min"], option["yAxis"][1]["max"]) == (0, 100)
+
+
+def test_options_are_plain_data_around_one_dataframe() -> None:
+    week = charts.week_option(charts.week_frame([hour(30, 91.5)]))
+    declines = charts.declines_option(charts.declines_frame([decline("x", "soft", 1.0)]))
+    for option in (week, declines, lines(1.0)):
+        del option["dataset"]
+        json.dumps(option)
