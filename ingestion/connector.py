@@ -22,6 +22,7 @@ TEMPLATE = Path(__file__).parent / "debezium" / "connector.json"
 NAME = "finhouse"
 _BUSY = (404, 409, 500, 503)  # starting, rebalancing, or not assigned yet
 _RESTARTS = 3
+_TIMEOUT = 30.0
 _LOGS = "./finhouse logs connect shows the whole story"
 
 
@@ -40,6 +41,21 @@ class ConnectorStatus:
     def is_running(self) -> bool:
         """Whether changes are being captured."""
         return self.connector == "RUNNING" and self.task == "RUNNING"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the worker has given up on the connector or its task; it tries no more."""
+        return "FAILED" in (self.connector, self.task)
+
+    @property
+    def cause(self) -> str:
+        """First line of the stack trace, with the innermost cause if there is one."""
+        lines = self.trace.splitlines()
+        if not lines:
+            return "the worker gave no reason"
+        told = "Caused by: "
+        causes = [line.removeprefix(told) for line in lines if line.startswith(told)]
+        return f"{lines[0]} — {causes[-1]}" if causes else lines[0]
 
 
 class _BusyError(Exception):
@@ -60,16 +76,29 @@ def render(settings: Settings) -> dict[str, str]:
     }
 
 
-def status(settings: Settings) -> ConnectorStatus:
-    """Ask the worker once. Raises FinhouseError if it does not answer."""
+def status(settings: Settings, timeout: float = _TIMEOUT) -> ConnectorStatus:
+    """Ask the worker once. Raises FinhouseError if it does not answer within `timeout` seconds."""
     try:
-        return _status(settings)
+        return _status(settings, timeout)
     except requests.RequestException as error:
         raise _unreachable(settings, error) from error
 
 
-def _status(settings: Settings) -> ConnectorStatus:
-    response = _call(settings, "GET", f"/connectors/{NAME}/status")
+def restart(settings: Settings, *, only_failed: bool = True) -> None:
+    """Start the connector and its task anew: what has failed of them, or both.
+
+    Without effect while the worker starts or rebalances. Raises FinhouseError if it is away.
+    """
+    only = str(only_failed).lower()
+    path = f"/connectors/{NAME}/restart?includeTasks=true&onlyFailed={only}"
+    try:
+        _call(settings, "POST", path)
+    except requests.RequestException as error:
+        raise _unreachable(settings, error) from error
+
+
+def _status(settings: Settings, timeout: float = _TIMEOUT) -> ConnectorStatus:
+    response = _call(settings, "GET", f"/connectors/{NAME}/status", timeout=timeout)
     if response.status_code == 404:
         return ConnectorStatus("ABSENT", "ABSENT", "")
     if not response.ok:
@@ -124,20 +153,13 @@ def forget(settings: Settings, timeout: float = 60.0) -> None:
 def _wait_until_running(settings: Settings, deadline: float) -> None:
     restarts = 0
     while not (now := _status(settings)).is_running:
-        if "FAILED" in (now.connector, now.task):
+        if now.has_failed:
             if restarts == _RESTARTS:
                 raise FinhouseError(
-                    "the Debezium connector fails",
-                    why=_root_cause(now.trace),
-                    fix=_LOGS,
-                    exit_code=4,
+                    "the Debezium connector fails", why=now.cause, fix=_LOGS, exit_code=4
                 )
             restarts += 1
-            _call(
-                settings,
-                "POST",
-                f"/connectors/{NAME}/restart?includeTasks=true&onlyFailed=true",
-            )
+            restart(settings)
         elif now.connector in ("PAUSED", "STOPPED"):
             _call(settings, "PUT", f"/connectors/{NAME}/resume")
         if time.monotonic() > deadline:
@@ -183,9 +205,13 @@ def _settled(
 
 
 def _call(
-    settings: Settings, method: str, path: str, body: dict[str, str] | None = None
+    settings: Settings,
+    method: str,
+    path: str,
+    body: dict[str, str] | None = None,
+    timeout: float = _TIMEOUT,
 ) -> requests.Response:
-    return requests.request(method, settings.connect_url + path, json=body, timeout=30)
+    return requests.request(method, settings.connect_url + path, json=body, timeout=timeout)
 
 
 def _message(response: requests.Response) -> str:
@@ -193,15 +219,6 @@ def _message(response: requests.Response) -> str:
         return str(response.json()["message"]).strip()
     except (ValueError, KeyError, TypeError):
         return f"HTTP {response.status_code}"
-
-
-def _root_cause(trace: str) -> str:
-    """First line of a Java stack trace, with the innermost cause if there is one."""
-    lines = trace.splitlines()
-    if not lines:
-        return "the worker gave no reason"
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return f"{lines[0]} — {causes[-1]}" if causes else lines[0]
 
 
 def _unreachable(settings: Settings, error: BaseException) -> FinhouseError:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from confluent_kafka import (
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     Producer,
@@ -111,6 +112,26 @@ def topics(settings: Settings, tables: Iterable[str]) -> dict[str, Topic]:
         return {
             names[partition.topic]: Topic(found[partition.topic], future.result().offset)
             for partition, future in starts.items()
+        }
+    except KafkaException as error:
+        raise _unreachable(settings, error) from error
+
+
+def ends(settings: Settings) -> dict[str, int]:
+    """Offset after the last committed message or marker of each table's topic.
+
+    Raises FinhouseError if Kafka does not answer, or has not all of the topics.
+    """
+    admin = AdminClient({"bootstrap.servers": settings.kafka_bootstrap, "log_level": 0})
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    partitions = {TopicPartition(topic_of(table), 0): latest for table in tables(settings)}
+    try:
+        found = admin.list_offsets(
+            partitions, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=5
+        )
+        return {
+            partition.topic.rpartition(".")[2]: int(future.result().offset)
+            for partition, future in found.items()
         }
     except KafkaException as error:
         raise _unreachable(settings, error) from error

@@ -69,15 +69,7 @@ def drop_slot(settings: Settings, slot: str, timeout: float = 30.0) -> int:
     """
     wait_for(settings)
     deadline = time.monotonic() + timeout
-    with psycopg.connect(
-        host=settings.postgres_host,
-        port=settings.postgres_port,
-        dbname=settings.postgres_database,
-        user="finhouse_cdc",
-        password=settings.cdc_password,
-        autocommit=True,
-        connect_timeout=5,
-    ) as connection:
+    with _connect_as_capture(settings) as connection:
         while True:
             connection.execute(
                 "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
@@ -99,6 +91,33 @@ def drop_slot(settings: Settings, slot: str, timeout: float = 30.0) -> int:
                     fix="./finhouse status, ./finhouse logs connect, then try again",
                 )
             time.sleep(0.2)
+
+
+def release_slot(settings: Settings, slot: str) -> None:
+    """End the connection that reads the replication slot, if there is one; its position stays.
+
+    Raises psycopg.OperationalError when Postgres can't be reached.
+    """
+    with _connect_as_capture(settings) as connection:
+        connection.execute(
+            "select pg_terminate_backend(active_pid) from pg_replication_slots"
+            " where slot_name = %s and active",
+            [slot],
+        )
+
+
+def _connect_as_capture(settings: Settings) -> psycopg.Connection[TupleRow]:
+    """Open a connection as the role that Debezium has."""
+    return psycopg.connect(
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        dbname=settings.postgres_database,
+        user="finhouse_cdc",
+        password=settings.cdc_password,
+        autocommit=True,
+        connect_timeout=5,
+        application_name="finhouse",
+    )
 
 
 def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:

@@ -16,6 +16,7 @@ from rich.text import Text
 from infra.cli import console
 from infra.embedded import clickhouse, jars, stack
 from infra.embedded.supervisor import Supervisor
+from infra.errors import FinhouseError
 from infra.settings import Settings, default_state_dir, env_path, load_settings
 from infra.transform import capture
 
@@ -158,8 +159,20 @@ def collect() -> list[Row]:
         state = {"FATAL": "crashed", "BACKOFF": "restarting", "EXITED": "ended"}.get(
             info["statename"], info["statename"].lower()
         )
+        if name == "connect" and state == "running" and _capture_failed(settings):
+            state = "failed"
         rows.append(Row(name, state, *_usage(info["pid"] or None, ports[name])))
     return rows
+
+
+def _capture_failed(settings: Settings) -> bool:
+    """Whether the worker runs and its connector does not; no news is good news."""
+    from ingestion import connector  # half of the command's time
+
+    try:
+        return connector.status(settings, timeout=2).has_failed
+    except FinhouseError:
+        return False
 
 
 def capture_problems(rows: list[Row]) -> list[Problem]:

@@ -15,7 +15,7 @@ from infra.transform.comparisons import FACTS, TABLES
 from infra.transform.rows import history_start
 from infra.transform.snapshot import unreachable
 from infra.transform.warehouse import positions
-from ingestion import kafka, source
+from ingestion import connector, kafka, source
 
 ARRIVAL_SECONDS = 120.0
 POLL_SECONDS = 0.1
@@ -36,7 +36,12 @@ def wait_for_logs(
             postgres.execute("update finance.heartbeat set marker = %s", [marker])
     except psycopg.OperationalError as error:
         raise unreachable(settings, error) from error
-    _wait("the marker in bronze", lambda: _has_arrived(client, marker), progress)
+    _wait(
+        "the marker in bronze",
+        lambda: _has_arrived(client, marker),
+        progress,
+        why=lambda: _standing(settings, client),
+    )
     # The marker is in Kafka, so everything committed before it is: these are the ends to reach.
     ends = kafka.last_offsets(settings)
     _wait(
@@ -85,18 +90,55 @@ def wait_until_none_is_void(
     _wait("tables that are rebuilt", is_done, progress)
 
 
-def _wait(what: str, is_done: Callable[[], bool], progress: Callable[[str], None]) -> None:
+def _wait(
+    what: str,
+    is_done: Callable[[], bool],
+    progress: Callable[[str], None],
+    why: Callable[[], str] = lambda: "a part of the path stands still or is far behind",
+) -> None:
     progress(f"waiting for {what}")
     deadline = time.monotonic() + ARRIVAL_SECONDS
     while not is_done():
         if time.monotonic() > deadline:
             raise FinhouseError(
                 f"{what} did not arrive within {ARRIVAL_SECONDS:.0f} s",
-                why="a part of the path stands still or is far behind",
+                why=why(),
                 fix="./finhouse status, ./finhouse lag",
                 exit_code=1,
             )
         time.sleep(POLL_SECONDS)
+
+
+def _standing(settings: Settings, client: Client) -> str:
+    """How far the marker's table is at each hop, for whoever has to find the one that stands."""
+    try:
+        slot = connector.render(settings)["slot.name"]
+        with source.connect(settings, autocommit=True) as postgres:
+            row = postgres.execute(
+                "select format('%%s behind, %%s, %%s', pg_size_pretty(pg_wal_lsn_diff("
+                "pg_current_wal_lsn(), confirmed_flush_lsn)), wal_status,"
+                " case when active then 'read' else 'read by nobody' end)"
+                " from pg_replication_slots where slot_name = %s",
+                [slot],
+            ).fetchone()
+        found = connector.status(settings, timeout=5)
+        end = kafka.ends(settings)["heartbeat"]
+        position = positions(client, {"heartbeat": "bronze.heartbeat"})["heartbeat"]
+        errors = client.query(
+            "select exceptions.text[-1] from system.kafka_consumers"
+            " where table = 'heartbeat_queue' and notEmpty(exceptions.text)"
+            " and exceptions.time[-1] > now() - interval 5 minute"
+        ).result_rows
+    except (FinhouseError, psycopg.Error) as error:
+        return f"a part of the path does not answer: {str(error).splitlines()[0]}"
+    parts = [
+        f"replication slot {row[0] if row else 'is not there'}",
+        f"connector {found.connector}, task {found.task}",
+        f"heartbeats in Kafka up to {end - 1}, in bronze up to {position}",
+        *([found.cause] if found.has_failed else []),
+        *(f"last error of the queue: {error[0]}" for error in errors),
+    ]
+    return "; ".join(parts)
 
 
 def _has_arrived(client: Client, marker: str) -> bool:

@@ -4,7 +4,7 @@ Facts and heartbeats run each cycle, the other models in a process of their own 
 All of the project is built when it is another than the warehouse was built from. The loop outlives
 ClickHouse being away and a project that does not parse: it says so, waits and tries again. What
 each cycle did goes to `ops.transform_runs`. What a check beside it found wrong (watch.py) it
-rebuilds.
+rebuilds. A thread of its own keeps the connector going (keeper.py).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from infra.errors import FinhouseError
 from infra.settings import Settings, load_settings
 from infra.transform import capture
+from infra.transform.keeper import Keeper
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.turns import Turns
 from infra.transform.warehouse import connect
@@ -125,6 +126,7 @@ def main() -> None:
     project = Project()
     turns = Turns({}, 0.0, settings)
     watch = Watch(settings, stop)
+    Keeper(settings, stop).start()
     client: Client | None = None
     is_built = False
     is_first = True

@@ -8,9 +8,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import Producer
 
 from infra.embedded.supervisor import Supervisor
 from infra.settings import Settings
+from ingestion import connector
 from ingestion.generator import load_history
 from ingestion.generator.control import configure, status
 from tests.python.stack.world import World, attempt, eventually, finhouse
@@ -52,6 +54,21 @@ def _reconciled() -> dict[str, object] | None:
     """Outcome of the command; None while a part is still coming back."""
     done = attempt("reconcile", "--json", timeout=240)
     return dict(json.loads(done.stdout)) if done.stdout.strip() else None
+
+
+def test_a_failed_connector_is_started_anew(world: World) -> None:
+    # Another producer with the task's transactional id: what a worker that was thought dead is.
+    zombie = Producer(
+        {
+            "bootstrap.servers": world.settings.kafka_bootstrap,
+            "transactional.id": f"connect-{connector.NAME}-0",
+        }
+    )
+    zombie.init_transactions(30)
+    eventually(lambda: connector.status(world.settings).has_failed, 60)
+    eventually(lambda: connector.status(world.settings).is_running, 60)
+    outcome = eventually(_reconciled, 200)
+    assert outcome["differences"] == []
 
 
 def test_supervised_stack_is_whole_again(world: World) -> None:
