@@ -75,6 +75,15 @@ def repaired(world: World) -> None:
     assert "Everything runs." in finhouse("status")
 
 
+def test_a_text_of_megabytes_arrives(world: World) -> None:
+    text = PROFILE * 150
+    assert len(text.encode()) > 3_000_000  # more than a producer takes by default
+    id = open_merchant(world, text)
+    world.settle()
+    assert merchant(world, id) == ("First", text)
+    world.write("delete from finance.merchants where merchant_id = %s", id)
+
+
 def test_a_long_text_survives_updates_that_leave_it_alone(world: World) -> None:
     id, other = open_merchant(world, PROFILE), open_merchant(world, None)
     world.settle()
