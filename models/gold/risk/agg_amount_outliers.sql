@@ -2,32 +2,11 @@
 {%- set bounds = watched_bounds() -%}
 with large as (
 
-    select
-        occurred_at,
-        transaction_id,
-        account_id,
-        merchant_id,
-        ip,
-        device_id,
-        currency_code,
-        status,
-        amount
-    from {{ ref('fct_watched_payments') }}
-    where
-        occurred_at > {{ now_utc() }} - interval 24 hour
-        and occurred_at <= {{ now_utc() }}
-        and amount >= {{ bounds.from }}
-    group by
-        occurred_at,
-        transaction_id,
-        account_id,
-        merchant_id,
-        ip,
-        device_id,
-        currency_code,
-        status,
-        amount
-    having sum(count_payments) > 0
+    {{ watched_payments(
+        ref('fct_watched_payments'),
+        where='occurred_at > ' ~ now_utc() ~ ' - interval 24 hour and occurred_at <= ' ~ now_utc()
+        ~ ' and amount >= ' ~ bounds.from,
+    ) | indent(4) }}
 
 ),
 

@@ -3,38 +3,16 @@
 {%- set bounds = watched_bounds() -%}
 with attempts as (
 
-    select
-        toDate(occurred_at) as payment_date,
-        occurred_at,
-        transaction_id,
-        account_id,
-        merchant_id,
-        ip,
-        device_id,
-        currency_code,
-        status,
-        amount
-    from {{ ref('fct_watched_payments') }}
-    where amount < {{ bounds.below }} and ip != ''
-    group by
-        payment_date,
-        occurred_at,
-        transaction_id,
-        account_id,
-        merchant_id,
-        ip,
-        device_id,
-        currency_code,
-        status,
-        amount
-    having sum(count_payments) > 0
+    {{ watched_payments(
+        ref('fct_watched_payments'), where='amount < ' ~ bounds.below ~ " and ip != ''"
+    ) | indent(4) }}
 
 ),
 
 valued as (
 
     {{ booked_in_eur(
-        'attempts', 'payment_date', {'amount': 'amount_eur'}, ref('dim_fx_rates')
+        'attempts', 'occurred_at', {'amount': 'amount_eur'}, ref('dim_fx_rates')
     ) | indent(4) }}
 
 ),
@@ -42,7 +20,7 @@ valued as (
 slots as (
 
     select
-        payment_date,
+        toDate(occurred_at) as payment_date,
         ip,
         toStartOfFiveMinutes(occurred_at) as slot,
         min(occurred_at) as first_at,
