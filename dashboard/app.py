@@ -1,4 +1,4 @@
-"""Entry of the dashboard, `streamlit run dashboard/app.py`: navigation and the common filters."""
+"""The dashboard's pages, their navigation and the common filters; server.py serves them."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def components(settings: Settings, library: Library) -> dict[str, Component]:
 
 def _dashboard(settings: Settings) -> Component:
     url = f"http://{LOOPBACK}:{settings.dashboard_port}"
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py"]
     command += ["--server.port", str(settings.dashboard_port), "--server.address", LOOPBACK]
     command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     command += ["--server.fileWatcherType", "none"]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+import requests
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cards, definitions, formats, periods, workbench
+from dashboard import cards, definitions, formats, periods, server, workbench
 from dashboard.connection import ClickHouseConnection
 from dashboard.queries import acceptance, merchants
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
+from infra.docs.site import SITE
 from infra.errors import FinhouseError
-from infra.settings import ROOT
+from infra.settings import ROOT, Settings
 from tests.python.dashboard.pages import OpenPage
 from tests.python.stack.world import World
 
@@ -162,3 +165,47 @@ def test_the_page_sql_shows_what_the_analyst_gets(stack: object) -> None:
     (row,) = workbench.run(sql).rows
     assert app.dataframe[0].value.iloc[0].tolist() == [str(value) for value in row]
     assert {"gold", "silver"} == set(app.segmented_control(key="schema_database").options)
+
+
+def test_the_api_says_what_gold_says(world: World, stack: Settings) -> None:
+    now = datetime.now(UTC)
+    world.pay("0.07", at=now.isoformat())
+    world.settle()
+    address = f"http://127.0.0.1:{stack.dashboard_port}"
+    health = requests.get(f"{address}/api/health", timeout=20)
+    assert (health.status_code, health.json()["status"]) == (200, "live")
+    assert [hop["hop_order"] for hop in health.json()["hops"]] == [1, 2, 3, 4, 5]
+    days = {"from": now.date().isoformat(), "to": (now.date() + timedelta(days=1)).isoformat()}
+
+    def asked() -> tuple[int, Decimal]:
+        (row,) = world.ask(
+            "select count_successful, successful_amount_eur from gold.agg_kpis_daily"
+            " where kpi_date = {day:Date}",
+            day=now.date(),
+        )
+        return row[0], row[1]
+
+    before = asked()
+    answer = requests.get(f"{address}/api/kpis", params=days, timeout=20)
+    after = asked()
+    assert answer.status_code == 200
+    (day,) = answer.json()["days"]
+    said = day["count_successful"], Decimal(day["successful_amount_eur"])
+    # traffic may run
+    assert before <= said <= after
+    assert before[0] > 0
+    refused = requests.get(f"{address}/api/kpis", params={"from": "x"}, timeout=20)
+    assert (refused.status_code, refused.json()["fix"]) == (400, server.USAGE)
+    assert requests.post(f"{address}/api/kpis", timeout=20).status_code == 405
+
+
+def test_the_server_has_the_documentation_site(stack: Settings) -> None:
+    address = f"http://127.0.0.1:{stack.dashboard_port}/lineage"
+    answer = requests.get(address, timeout=20)
+    if SITE.exists():
+        assert answer.url == f"{address}/"
+        assert answer.text == (SITE / "index.html").read_text(encoding="utf-8")
+    else:
+        assert (answer.status_code, answer.text) == (404, server.NO_SITE)
+    hostile = requests.get(f"{address}/%2e%2e/%2e%2e/README.md", timeout=20)
+    assert "finhouse" not in hostile.text or hostile.status_code == 404
