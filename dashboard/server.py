@@ -118,9 +118,7 @@ class _Lineage(StaticFiles):
         if SITE.exists():
             await super().__call__(scope, receive, send)
         else:
-            missing = PlainTextResponse(
-                "There is no documentation site yet: ./finhouse docs\n", 404
-            )
+            missing = PlainTextResponse(NO_SITE, 404)
             await missing(scope, receive, send)
 
 

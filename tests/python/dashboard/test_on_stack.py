@@ -208,4 +208,4 @@ def test_the_server_has_the_documentation_site(stack: Settings) -> None:
     else:
         assert (answer.status_code, answer.text) == (404, server.NO_SITE)
     hostile = requests.get(f"{address}/%2e%2e/%2e%2e/README.md", timeout=20)
-    assert "finhouse" not in hostile.text or hostile.status_code == 404
+    assert hostile.status_code in (400, 404)
