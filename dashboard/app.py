@@ -27,6 +27,13 @@ page = st.navigation(
                 default=True,
                 help="Payments now: volume, success, merchants, and how live the numbers are.",
             ),
+            st.Page(
+                "app_pages/pipeline.py",
+                title="Pipeline and trust",
+                icon=":material/verified_user:",
+                url_path="pipeline",
+                help="Whether the numbers are equal to Postgres, and how long they take.",
+            ),
         ],
         "Analyse": [
             st.Page(

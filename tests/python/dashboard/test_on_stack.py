@@ -13,14 +13,15 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cards, definitions, formats, periods, server, workbench
 from dashboard.connection import ClickHouseConnection
-from dashboard.queries import acceptance, merchants
+from dashboard.queries import acceptance, merchants, pipeline
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 from infra.docs.site import SITE
 from infra.errors import FinhouseError
 from infra.settings import ROOT, Settings
+from ingestion import kafka
 from tests.python.dashboard.pages import OpenPage
-from tests.python.stack.world import World
+from tests.python.stack.world import World, finhouse
 
 pytestmark = pytest.mark.stack
 
@@ -151,6 +152,33 @@ def test_a_merchant_is_found_by_its_id_and_shown_with_its_own_payments(
     ]
     assert volume[-1] == "€ 100.26"
     assert app.dataframe[0].value["attempts"].tolist() == [3]
+
+
+def test_the_pipeline_page_says_what_the_checks_found(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    world.settle()
+    finhouse("reconcile")
+    app = open_page().switch_page("app_pages/pipeline.py").run()
+    assert not app.exception
+    assert not app.error
+    (verdict,) = app.success
+    assert "0 differences" in verdict.value
+    compared = world.one(
+        "select uniqExact(comparison) from ops.reconciliations"
+        " where started_at = (select max(started_at) from ops.reconciliations)"
+    )
+    shown = {tuple(frame.value.columns): frame.value for frame in app.dataframe}
+    table = shown["comparison", "status", "rows", "groups", "differences", "message"]
+    assert len(table) == compared
+    assert set(table["differences"]) == {0}
+    capture = shown["table", "status", "offset", "age", "problem", "fix"]
+    assert set(capture["table"]) == {f"finance.{name}" for name in kafka.tables(world.settings)}
+    layers = connection.run(pipeline.lags()).rows
+    assert [row["layer"] for row in layers] == ["bronze", "silver", "gold"]
+    assert all(0 < row["p50_seconds"] <= row["p99_seconds"] for row in layers)
+    assert connection.run(pipeline.failures(5)).call.name == "failures"
+    assert connection.run(pipeline.differences(5)).rows == ()
 
 
 def test_the_page_sql_shows_what_the_analyst_gets(stack: object) -> None:

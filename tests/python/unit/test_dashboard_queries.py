@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from dashboard import periods
-from dashboard.queries import acceptance, merchants
+from dashboard.queries import acceptance, api, merchants, pipeline
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 
@@ -47,6 +47,17 @@ CALLS = [
     merchants.status_by_day(UTC_DAYS, MERCHANT),
     merchants.merchant_declines(UTC_DAYS, MERCHANT),
     merchants.risk_parts(MERCHANT),
+    api.daily_kpis(*DAYS),
+    pipeline.reconciliation(),
+    pipeline.differences(10),
+    pipeline.reconciled_runs(),
+    pipeline.parity(),
+    pipeline.capture(),
+    pipeline.lags(),
+    pipeline.lag_trend(),
+    pipeline.cycles(),
+    pipeline.slowest_models(10),
+    pipeline.failures(10),
 ]
 
 
