@@ -50,6 +50,13 @@ page = st.navigation(
                 url_path="merchants",
                 help="Merchants by volume, concentration and risk, and each one in detail.",
             ),
+            st.Page(
+                "app_pages/fx.py",
+                title="FX and settlement",
+                icon=":material/currency_exchange:",
+                url_path="fx",
+                help="What is owed in which currency, what is pending, what is left of fees.",
+            ),
         ],
         "Explore": [
             st.Page(

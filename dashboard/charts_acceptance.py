@@ -10,12 +10,10 @@ from dashboard import formats
 from dashboard.charts import (
     GREY,
     GRID,
-    HOLLOW,
     NEAR_TOP,
     PERCENT_FORMAT,
     Option,
     Row,
-    before_line,
     encode,
     line,
 )
@@ -34,54 +32,6 @@ GROUP_COLORS: Mapping[str, str] = {
     "unknown": GREY,
 }
 RECOVERED, LOST = "#0D9488", "rgba(138, 151, 168, 0.55)"
-
-
-def day_frame(rows: Sequence[Row], columns: Sequence[str]) -> pd.DataFrame:
-    """One row per day: `drawn_at` and the columns as floats for drawing."""
-    frame = pd.DataFrame(
-        {"drawn_at": pd.to_datetime([row["drawn_at"] for row in rows], utc=True)},
-    )
-    for column in columns:
-        frame[column] = pd.Series([row[column] for row in rows], dtype="float64")
-    return frame
-
-
-def lines_option(
-    frame: pd.DataFrame,
-    names: Mapping[str, str],
-    value_format: str,
-    axis: Option,
-    before: tuple[str, str] | None = None,
-    filling: bool = True,
-) -> Option:
-    """A line per named column over days; `before` is a column of the comparison and its name.
-
-    With `filling` the last day is today: its values are hollow points.
-    """
-    series = [line(name, column) for column, name in names.items()]
-    if before:
-        column, name = before
-        series.append(before_line(name, column))
-    legend = [one["name"] for one in series]
-    last = frame.iloc[-1]
-    points = [
-        [last["drawn_at"].isoformat(), float(last[column])]
-        for column in names
-        if filling and pd.notna(last[column])
-    ]
-    if points:
-        series.append({**HOLLOW, "name": "Today so far", "data": points, "silent": True})
-    return {
-        "useUTC": True,
-        "dataset": {"source": frame},
-        # a legend of many names takes a second line
-        "grid": {**GRID, "top": 36 if len(names) < 3 else 60},
-        "legend": {"top": 0, "left": 0, "data": legend},
-        "tooltip": {"trigger": "axis", "valueFormatter": value_format},
-        "xAxis": {"type": "time"},
-        "yAxis": {"type": "value", **axis},
-        "series": series,
-    }
 
 
 def percent_axis(frame: pd.DataFrame, columns: Sequence[str]) -> Option:

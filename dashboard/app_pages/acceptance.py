@@ -200,7 +200,7 @@ def rates_chart() -> None:
             ("deduplicated", "deduplicated_success_rate", "agg_intents_daily"),
         )
     }
-    frame = charts_acceptance.day_frame(answer.rows, list(names))
+    frame = charts.day_frame(answer.rows, list(names))
     drawn_columns, before = list(names), None
     if data.has_whole_day(days.first - filters.day_shift):
         earlier = data.past(queries.rates_by_day(days, filters.day_shift))
@@ -212,7 +212,7 @@ def rates_chart() -> None:
         before = ("before", f"Acceptance, {filters.versus_days}")
         drawn_columns.append("before")
     axis = charts_acceptance.percent_axis(frame, drawn_columns)
-    option = charts_acceptance.lines_option(
+    option = charts.lines_option(
         frame, names, charts.PERCENT_FORMAT, axis, before, is_today(answer.rows, days)
     )
     lowest = frame[f"acceptance{by}_percent"].min()
@@ -237,7 +237,7 @@ def recovery_chart() -> None:
     if not answer.rows:
         st.caption("No soft declines on these days.")
         return
-    frame = charts_acceptance.day_frame(
+    frame = charts.day_frame(
         answer.rows, ("count_recovered_intents", "count_lost_intents", "recovery_percent")
     )
     metric = definitions.of("agg_recovery_daily").metric("recovery_rate")
@@ -391,12 +391,10 @@ def tickets_chart() -> None:
     known = definitions.of("agg_ticket_quantiles_daily")
     metrics = [known.metric(name) for name in ("ticket_p95_eur", "ticket_p50_eur")]
     names = {metric.name: metric.label for metric in metrics}
-    frame = charts_acceptance.day_frame(answer.rows, list(names))
+    frame = charts.day_frame(answer.rows, list(names))
     axis = {"min": 0, "axisLabel": {"formatter": "€ {value}"}}
     st.echarts_chart(
-        charts_acceptance.lines_option(
-            frame, names, "€ %,.2f", axis, filling=is_today(answer.rows, days)
-        ),
+        charts.lines_option(frame, names, "€ %,.2f", axis, filling=is_today(answer.rows, days)),
         height=CHART_HEIGHT,
         alt=f"Median and 95th percentile of successful payments per day, {days_about(days)}",
         key="chart_tickets",

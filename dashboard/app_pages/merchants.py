@@ -460,7 +460,7 @@ def status_chart(answer: Answer, days: periods.Days) -> None:
     if not answer.rows:
         st.caption(f"No payments, {shown}.")
         return
-    frame = charts_acceptance.day_frame(answer.rows, list(charts_merchants.STATUS_COLORS))
+    frame = charts.day_frame(answer.rows, list(charts_merchants.STATUS_COLORS))
     st.echarts_chart(
         charts_merchants.status_option(frame),
         height=DETAIL_HEIGHT,

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cards, definitions, formats, periods, server, workbench
 from dashboard.connection import ClickHouseConnection
-from dashboard.queries import acceptance, merchants, pipeline
+from dashboard.queries import acceptance, fx, merchants, pipeline
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 from infra.docs.site import SITE
@@ -152,6 +152,41 @@ def test_a_merchant_is_found_by_its_id_and_shown_with_its_own_payments(
     ]
     assert volume[-1] == "€ 100.26"
     assert app.dataframe[0].value["attempts"].tolist() == [3]
+
+
+def test_fx_and_settlement_shows_what_is_pending_and_earned(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    now = datetime.now(UTC)
+    world.pay("500.00", at=now.isoformat(), currency="USD")
+    world.pay("7.00", at=now.isoformat(), status="pending")
+    world.settle()
+    app = open_page(range="30d").switch_page("app_pages/fx.py").run()
+    assert not app.exception
+    assert not app.error
+    days = periods.days_of(periods.RANGES["30d"], now)
+    (pending,) = connection.run(fx.pending()).rows
+    assert pending["count_pending"] >= 1
+    label = definitions.of("agg_pending_now").metric("count_pending").label
+    shown = next(metric.value for metric in app.metric if metric.label == label)
+    assert int(shown.replace(",", "")) >= 1
+    volume = {row["currency_code"]: row for row in connection.run(fx.volume(days)).rows}
+    booked = world.one(
+        "select sumIf(total_amount, status = 'success' and currency_code = 'USD')"
+        " from gold.fct_payments_by_day"
+        " where payment_date >= {first:Date} and payment_date <= {today:Date}",
+        first=days.first,
+        today=days.today,
+    )
+    assert volume["USD"]["successful_amount"] == booked
+    (revenue,) = connection.run(fx.revenue(days)).rows
+    parts = [revenue[name] for name in ("scheme_cost_eur", "refunded_fees_eur", "lost_amount_eur")]
+    if revenue["net_revenue_eur"] is not None:
+        left = revenue["gross_fees_eur"] - sum(parts) - revenue["dispute_fees_eur"]
+        assert left == revenue["net_revenue_eur"]
+    index = {row["currency_code"]: row["rate_index"] for row in connection.run(fx.rates(days)).rows}
+    assert "EUR" not in index
+    assert sum(row["count_pending"] for row in connection.run(fx.ageing()).rows) >= 1
 
 
 def test_the_pipeline_page_says_what_the_checks_found(

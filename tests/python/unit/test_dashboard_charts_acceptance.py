@@ -6,7 +6,7 @@ import json
 from datetime import date, timedelta
 from typing import Any
 
-from dashboard import charts_acceptance as charts
+from dashboard import charts, charts_acceptance
 
 DAY = date(2026, 3, 27)
 
@@ -42,8 +42,8 @@ def test_a_day_that_is_over_or_unknown_has_no_hollow_point() -> None:
 def test_percent_does_not_go_past_100() -> None:
     near = charts.day_frame(days(90.0, 99.0), ("rate_percent",))
     far = charts.day_frame(days(80.0, 90.0), ("rate_percent",))
-    assert charts.percent_axis(near, ("rate_percent",))["max"] == 100
-    assert "max" not in charts.percent_axis(far, ("rate_percent",))
+    assert charts_acceptance.percent_axis(near, ("rate_percent",))["max"] == 100
+    assert "max" not in charts_acceptance.percent_axis(far, ("rate_percent",))
 
 
 def decline(code: str, group: str, percent: float) -> dict[str, Any]:
@@ -61,12 +61,12 @@ def test_reasons_are_ranked_from_the_top_and_coloured_by_kind() -> None:
         decline("stolen_card", "hard", 30.0),
         decline("", "unknown", 10.0),
     ]
-    frame = charts.declines_frame(rows)
+    frame = charts_acceptance.declines_frame(rows)
     # an axis of categories counts upwards
     assert frame["reason"].tolist() == ["No code", "Stolen card", "Do not honor"]
     assert frame["declines"].tolist() == ["1,234"] * 3
     assert frame["soft"].isna().tolist() == [True, True, False]
-    series = charts.declines_option(frame)["series"]
+    series = charts_acceptance.declines_option(frame)["series"]
     assert [bar["name"] for bar in series] == ["Soft", "Hard", "Unknown"]
     assert {bar["stack"] for bar in series} == {"share"}
 
@@ -76,13 +76,13 @@ def hour(count: int, percent: float | None) -> dict[str, Any]:
 
 
 def test_under_30_decided_payments_an_hour_is_grey() -> None:
-    frame = charts.week_frame([hour(30, 91.5), hour(29, 12.0), hour(0, None)])
+    frame = charts_acceptance.week_frame([hour(30, 91.5), hour(29, 12.0), hour(0, None)])
     assert frame["percent"].isna().tolist() == [False, True, True]
     assert frame["few"].isna().tolist() == [True, False, False]
     assert frame["hour"].tolist() == ["03"] * 3
     assert frame["weekday"].tolist() == ["Sun"] * 3
     assert frame["rate"].tolist() == ["91.50 %", "12.00 %", "n/a"]
-    option = charts.week_option(frame)
+    option = charts_acceptance.week_option(frame)
     # an hour without a rate neither has a colour of the scale nor stretches it
     assert option["visualMap"]["seriesIndex"] == 0
     assert frame.columns[option["visualMap"]["dimension"]] == "percent"
@@ -90,7 +90,7 @@ def test_under_30_decided_payments_an_hour_is_grey() -> None:
 
 
 def test_a_map_without_any_rate_still_draws() -> None:
-    option = charts.week_option(charts.week_frame([hour(1, 50.0)]))
+    option = charts_acceptance.week_option(charts_acceptance.week_frame([hour(1, 50.0)]))
     assert (option["visualMap"]["min"], option["visualMap"]["max"]) == (0.0, 100.0)
 
 
@@ -106,7 +106,7 @@ def test_recovery_stacks_intents_and_draws_its_rate_on_an_axis_of_percent() -> N
     frame = charts.day_frame(
         rows, ("count_recovered_intents", "count_lost_intents", "recovery_percent")
     )
-    option = charts.recovery_option(frame, "Recovery")
+    option = charts_acceptance.recovery_option(frame, "Recovery")
     bars, rate = option["series"][:2], option["series"][2]
     assert {bar["stack"] for bar in bars} == {"intents"}
     assert (rate["name"], rate["yAxisIndex"]) == ("Recovery", 1)
@@ -114,8 +114,10 @@ def test_recovery_stacks_intents_and_draws_its_rate_on_an_axis_of_percent() -> N
 
 
 def test_options_are_plain_data_around_one_dataframe() -> None:
-    week = charts.week_option(charts.week_frame([hour(30, 91.5)]))
-    declines = charts.declines_option(charts.declines_frame([decline("x", "soft", 1.0)]))
+    week = charts_acceptance.week_option(charts_acceptance.week_frame([hour(30, 91.5)]))
+    declines = charts_acceptance.declines_option(
+        charts_acceptance.declines_frame([decline("x", "soft", 1.0)])
+    )
     for option in (week, declines, lines(1.0)):
         del option["dataset"]
         json.dumps(option)

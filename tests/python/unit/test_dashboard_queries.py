@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from dashboard import periods
-from dashboard.queries import acceptance, api, merchants, pipeline
+from dashboard.queries import acceptance, api, fx, merchants, pipeline
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 
@@ -48,6 +48,14 @@ CALLS = [
     merchants.merchant_declines(UTC_DAYS, MERCHANT),
     merchants.risk_parts(MERCHANT),
     api.daily_kpis(*DAYS),
+    fx.exposure(),
+    fx.exposure_totals(),
+    fx.rates(UTC_DAYS),
+    fx.volume(UTC_DAYS),
+    fx.pending(),
+    fx.ageing(),
+    fx.settling(UTC_DAYS),
+    fx.revenue(UTC_DAYS),
     pipeline.reconciliation(),
     pipeline.differences(10),
     pipeline.reconciled_runs(),
