@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import cards, charts, charts_fx, data, definitions, formats, periods, ui
 from dashboard.queries import fx as queries
 
-KPI_HEIGHT = 150
+KPI_HEIGHT = 124
 CHART_HEIGHT = 300
 TABLE_HEIGHT = 260
 DRAWN_DAYS = 30
@@ -57,6 +57,8 @@ def kpi_row() -> None:
     pending = data.recent(queries.pending())
     revenue = data.past(queries.revenue(days))
     now = "As of now."
+    booked = f"By booking day, {days_about(days)}."
+    span = formats.days(days.first, days.today)
     shown = [
         cards.plain_card(name, definitions.of(model), answer.rows[0][name], note, reading)
         for name, model, answer, note, reading in (
@@ -64,11 +66,11 @@ def kpi_row() -> None:
             ("revaluation_eur", "agg_fx_exposure", totals, "as of now", now),
             ("count_pending", "agg_pending_now", pending, "as of now", now),
             ("pending_amount_eur", "agg_pending_now", pending, "as of now", now),
-            ("net_revenue_eur", "agg_revenue_daily", revenue, days_about(days), "By booking day."),
-            ("take_rate", "agg_revenue_daily", revenue, days_about(days), "By booking day."),
+            ("net_revenue_eur", "agg_revenue_daily", revenue, span, booked),
+            ("take_rate", "agg_revenue_daily", revenue, span, booked),
         )
     ]
-    grid = st.grid(len(shown), min_column_width=160, row_height=KPI_HEIGHT)
+    grid = st.grid(len(shown), min_column_width=150, row_height=KPI_HEIGHT)
     with grid:
         for card in shown:
             ui.metric_card(card)
@@ -172,7 +174,7 @@ def rates_chart() -> None:
         alt=f"EUR rates of {', '.join(names)}, 100 on the first day, {days_about(days)}",
         key="chart_rates",
     )
-    ui.footer("how_rates", [answer], f"EUR per unit, 100 on the first day, {days_about(days)}")
+    ui.footer("how_rates", [answer], f"100 on the first day, {days_about(days)}")
 
 
 def volume_table() -> None:
@@ -216,7 +218,7 @@ def volume_table() -> None:
     ui.footer(
         "how_volume",
         [answer],
-        f"Successful payments, {days_about(days)}; constant: at the rates of {days.today:%d %b}",
+        f"Constant: at the rates of {formats.days(days.today, days.today)}",
         ui.definition_lines([known.metric(name) for name in names]),
     )
 

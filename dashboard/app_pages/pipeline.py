@@ -13,7 +13,7 @@ from dashboard.connection import Row
 from dashboard.queries import overview
 from dashboard.queries import pipeline as queries
 
-CARD_HEIGHT = 132
+CARD_HEIGHT = 110
 CHART_HEIGHT = 280
 TABLE_HEIGHT = 300
 SHOWN_DIFFERENCES = 200

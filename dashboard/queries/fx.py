@@ -25,9 +25,10 @@ order by exposure_eur desc nulls first, currency_code asc
 
 EXPOSURE_TOTALS = """
 select
-    if(countIf(exposure_eur is null) > 0, null, sum(exposure_eur)) as exposure_eur,
-    if(countIf(revaluation_eur is null) > 0, null, sum(revaluation_eur)) as revaluation_eur
-from gold.agg_fx_exposure
+    if(countIf(open.exposure_eur is null) > 0, null, sum(open.exposure_eur)) as exposure_eur,
+    if(countIf(open.revaluation_eur is null) > 0, null, sum(open.revaluation_eur))
+        as revaluation_eur
+from gold.agg_fx_exposure as open
 where count_open != 0
 """
 
@@ -50,28 +51,21 @@ where
 order by drawn_at, currency_code
 """
 
+# One view for all three modes: two would be read at two moments, with payments between them.
 VOLUME = """
 with
-booked as (
+volume as (
     select
         currency_code,
-        sum(successful_amount) as original_amount
-    from gold.agg_volume_by_currency_daily
-    where payment_date >= {from:Date} and payment_date < {to:Date}
-    group by currency_code
-),
-
-valued as (
-    select
-        currency_code,
-        if(countIf(successful_amount_eur is null) > 0, null, sum(successful_amount_eur))
-            as booked_eur,
+        sum(daily.successful_amount) as successful_amount,
+        if(countIf(daily.successful_amount_eur is null) > 0, null, sum(daily.successful_amount_eur))
+            as successful_amount_eur,
         if(
-            countIf(successful_amount_constant_eur is null) > 0,
+            countIf(daily.successful_amount_constant_eur is null) > 0,
             null,
-            sum(successful_amount_constant_eur)
-        ) as constant_eur
-    from gold.agg_volume_at_constant_rates_daily
+            sum(daily.successful_amount_constant_eur)
+        ) as successful_amount_constant_eur
+    from gold.agg_volume_at_constant_rates_daily as daily
     where
         valuation_date = {valuation:Date}
         and payment_date >= {from:Date}
@@ -80,13 +74,12 @@ valued as (
 )
 
 select
-    booked.currency_code as currency_code,
-    booked.original_amount as successful_amount,
-    valued.booked_eur as successful_amount_eur,
-    valued.constant_eur as successful_amount_constant_eur,
-    valued.booked_eur - valued.constant_eur as fx_effect_eur
-from booked
-inner join valued on booked.currency_code = valued.currency_code
+    currency_code,
+    successful_amount,
+    successful_amount_eur,
+    successful_amount_constant_eur,
+    successful_amount_eur - successful_amount_constant_eur as fx_effect_eur
+from volume
 order by successful_amount_eur desc nulls first, currency_code asc
 """
 
@@ -124,15 +117,15 @@ REVENUE = """
 with
 totals as (
     select
-        countIf(net_revenue_eur is null) > 0 as is_unknown,
-        sum(successful_amount_eur) as successful_amount_eur,
-        sum(gross_fees_eur) as gross_fees_eur,
-        sum(scheme_cost_eur) as scheme_cost_eur,
-        sum(refunded_fees_eur) as refunded_fees_eur,
-        sum(lost_amount_eur) as lost_amount_eur,
-        sum(dispute_fees_eur) as dispute_fees_eur,
-        sum(net_revenue_eur) as net_revenue_eur
-    from gold.agg_revenue_daily
+        countIf(daily.net_revenue_eur is null) > 0 as is_unknown,
+        sum(daily.successful_amount_eur) as successful_amount_eur,
+        sum(daily.gross_fees_eur) as gross_fees_eur,
+        sum(daily.scheme_cost_eur) as scheme_cost_eur,
+        sum(daily.refunded_fees_eur) as refunded_fees_eur,
+        sum(daily.lost_amount_eur) as lost_amount_eur,
+        sum(daily.dispute_fees_eur) as dispute_fees_eur,
+        sum(daily.net_revenue_eur) as net_revenue_eur
+    from gold.agg_revenue_daily as daily
     where booking_date >= {from:Date} and booking_date < {to:Date}
 )
 

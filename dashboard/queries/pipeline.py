@@ -111,12 +111,12 @@ heartbeats as (
 
 passed as (
     select
-        layer.1 as layer_order,
-        layer.2 as layer,
-        dateDiff('millisecond', committed_at, layer.3) / 1000 as seconds
+        arrival.1 as layer_order,
+        arrival.2 as layer,
+        dateDiff('millisecond', committed_at, arrival.3) / 1000 as seconds
     from heartbeats
     array join
-        [(1, 'bronze', ingested_at), (2, 'silver', silver_at), (3, 'gold', gold_at)] as layer
+        [(1, 'bronze', ingested_at), (2, 'silver', silver_at), (3, 'gold', gold_at)] as arrival
 )
 
 select

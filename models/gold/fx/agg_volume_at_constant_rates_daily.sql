@@ -39,6 +39,7 @@ select
     valuation_date,
     payment_date,
     currency_code,
+    successful_amount,
     attempted_amount_constant_eur,
     successful_amount_constant_eur,
     successful_amount_eur,

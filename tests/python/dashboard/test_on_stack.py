@@ -158,7 +158,7 @@ def test_fx_and_settlement_shows_what_is_pending_and_earned(
     world: World, connection: ClickHouseConnection, open_page: OpenPage
 ) -> None:
     now = datetime.now(UTC)
-    world.pay("500.00", at=now.isoformat(), currency="USD")
+    world.pay("500.00", at=now.isoformat())
     world.pay("7.00", at=now.isoformat(), status="pending")
     world.settle()
     app = open_page(range="30d").switch_page("app_pages/fx.py").run()
@@ -172,13 +172,14 @@ def test_fx_and_settlement_shows_what_is_pending_and_earned(
     assert int(shown.replace(",", "")) >= 1
     volume = {row["currency_code"]: row for row in connection.run(fx.volume(days)).rows}
     booked = world.one(
-        "select sumIf(total_amount, status = 'success' and currency_code = 'USD')"
+        "select sumIf(total_amount, status = 'success' and currency_code = 'EUR')"
         " from gold.fct_payments_by_day"
         " where payment_date >= {first:Date} and payment_date <= {today:Date}",
         first=days.first,
         today=days.today,
     )
-    assert volume["USD"]["successful_amount"] == booked
+    assert volume["EUR"]["successful_amount"] == booked
+    assert volume["EUR"]["fx_effect_eur"] == 0
     (revenue,) = connection.run(fx.revenue(days)).rows
     parts = [revenue[name] for name in ("scheme_cost_eur", "refunded_fees_eur", "lost_amount_eur")]
     if revenue["net_revenue_eur"] is not None:

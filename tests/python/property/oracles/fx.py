@@ -59,6 +59,7 @@ def agg_volume_at_constant_rates_daily(seen: Seen) -> Rows:
                 "valuation_date": valuation,
                 "payment_date": volume["payment_date"],
                 "currency_code": currency,
+                "successful_amount": volume["successful_amount"],
                 "attempted_amount_constant_eur": rates.eur(
                     volume["attempted_amount"], currency, valuation
                 ),
