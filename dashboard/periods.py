@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
+from dashboard import formats
+
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -85,6 +87,11 @@ class Days:
 
     first: date
     today: date
+
+    @property
+    def words(self) -> str:
+        """The days as a reader is told them."""
+        return f"{formats.days(self.first, self.today)}, UTC, today so far"
 
     @property
     def after(self) -> date:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -51,6 +51,11 @@ class Filters:
     def versus_days(self) -> str:
         """The comparison of whole days in words."""
         return periods.describe_day_comparison(self.comparison, self.chosen)
+
+    @property
+    def days(self) -> periods.Days:
+        """The whole UTC days that cover the range as it ends now."""
+        return periods.days_of(self.chosen, datetime.now(UTC))
 
     def every(self, interval: str) -> str | None:
         """A fragment's `run_every`: None while the page is paused."""

@@ -6,7 +6,7 @@ The daily marts are read at most once a minute (`data.past`): they are views ove
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -30,19 +30,9 @@ BASES = {"Payments": "", "Value": "_by_value"}
 filters = ui.filters()
 
 
-def chosen_days() -> periods.Days:
-    """The whole UTC days that cover the range."""
-    return periods.days_of(filters.chosen, datetime.now(UTC))
-
-
 def basis() -> str:
     """Suffix of the columns that count rates as the reader asks for."""
     return periods.choose(st.session_state.get("rates_by"), BASES, "Payments")
-
-
-def days_about(days: periods.Days) -> str:
-    """The days shown, in words."""
-    return f"{formats.days(days.first, days.today)}, UTC, today so far"
 
 
 @st.fragment(run_every=filters.every("2s"))
@@ -60,7 +50,7 @@ def kpi_strip() -> None:
 
 def kpi_row() -> None:
     """The KPI cards, or what to do when there is nothing to count."""
-    days = chosen_days()
+    days = filters.days
     by = basis()
     answers: list[Answer] = []
     past_days = before_today(data.past(queries.rates_by_day(drawn(days))).rows, days)
@@ -83,7 +73,7 @@ def kpi_row() -> None:
                 now.get(name),
                 complete.get(name),
                 before.get(name) if before is not None else None,
-                "today, so far" if days.complete is None else days_about(days),
+                "today, so far" if days.complete is None else days.words,
                 line,
             )
             for name, line in zip(names, history, strict=True)
@@ -133,7 +123,7 @@ def kpi_row() -> None:
     ui.footer(
         "how_acceptance_kpis",
         answers,
-        f"{days_about(days)} · whole days against {filters.versus_days} · up to a minute old"
+        f"{days.words} · whole days against {filters.versus_days} · up to a minute old"
         + (" · paused" if filters.paused else ""),
         ui.definition_lines(shown),
     )
@@ -186,7 +176,7 @@ def trend_charts() -> None:
 
 def rates_chart() -> None:
     """Acceptance, authorization and deduplicated success, with the comparison of acceptance."""
-    days, by = drawn(chosen_days()), basis()
+    days, by = drawn(filters.days), basis()
     answer = data.past(queries.rates_by_day(days))
     if not answer.rows:
         st.caption("No payments on these days.")
@@ -219,10 +209,10 @@ def rates_chart() -> None:
     st.echarts_chart(
         option,
         height=CHART_HEIGHT,
-        alt=f"Rates per day, {days_about(days)}; lowest acceptance {lowest:.1f} %",
+        alt=f"Rates per day, {days.words}; lowest acceptance {lowest:.1f} %",
         key="chart_rates",
     )
-    ui.footer("how_rates", answers, f"Per day, {days_about(days)}")
+    ui.footer("how_rates", answers, f"Per day, {days.words}")
 
 
 def is_today(rows: Sequence[Row], days: periods.Days) -> bool:
@@ -232,7 +222,7 @@ def is_today(rows: Sequence[Row], days: periods.Days) -> bool:
 
 def recovery_chart() -> None:
     """Soft-declined intents by what became of them."""
-    days = drawn(chosen_days())
+    days = drawn(filters.days)
     answer = data.past(queries.recovery_by_day(days))
     if not answer.rows:
         st.caption("No soft declines on these days.")
@@ -244,13 +234,13 @@ def recovery_chart() -> None:
     st.echarts_chart(
         charts_acceptance.recovery_option(frame, metric.label),
         height=CHART_HEIGHT,
-        alt=f"Soft-declined intents per day by what became of them, {days_about(days)}",
+        alt=f"Soft-declined intents per day by what became of them, {days.words}",
         key="chart_recovery",
     )
     ui.footer(
         "how_recovery",
         [answer],
-        f"Per day of the first attempt, {days_about(days)}",
+        f"Per day of the first attempt, {days.words}",
         ui.definition_line(metric),
     )
 
@@ -274,7 +264,7 @@ def advice_and_hours() -> None:
 
 def declines_chart() -> None:
     """Reasons by their share of all declines."""
-    days = chosen_days()
+    days = filters.days
     answer = data.past(queries.declines(days))
     if not answer.rows:
         st.caption("No declined payments on these days.")
@@ -284,7 +274,7 @@ def declines_chart() -> None:
     st.echarts_chart(
         charts_acceptance.declines_option(frame),
         height=CHART_HEIGHT,
-        alt=f"Decline reasons by share of declines, {days_about(days)}; most frequent "
+        alt=f"Decline reasons by share of declines, {days.words}; most frequent "
         f"{charts_acceptance.reason(first['decline_code'])}, {first['share_percent']:.1f} %",
         key="chart_declines",
     )
@@ -293,7 +283,7 @@ def declines_chart() -> None:
     ui.footer(
         "how_declines",
         [answer],
-        f"Share of all declines, {days_about(days)}",
+        f"Share of all declines, {days.words}",
         ui.definition_lines(about),
     )
 
@@ -317,7 +307,7 @@ def week_map() -> None:
     if filters.chosen.length < SHORT_RANGE:
         about += f" · the range of {filters.chosen.label} is too short for such a map"
     first = data.first_day()
-    if first is not None and (chosen_days().today - first).days < WEEK_MAP_DAYS:
+    if first is not None and (filters.days.today - first).days < WEEK_MAP_DAYS:
         about += f" · payments since {first:%d %b %Y} only"
     metric = definitions.of("agg_hour_of_week").metric("acceptance_rate")
     ui.footer("how_week", [answer], about, ui.definition_line(metric))
@@ -325,7 +315,7 @@ def week_map() -> None:
 
 def declines_table() -> None:
     """Reasons with kind, number, rate, volume and advice."""
-    days = chosen_days()
+    days = filters.days
     answer = data.past(queries.declines(days))
     if not answer.rows:
         st.caption("No declined payments on these days.")
@@ -371,19 +361,19 @@ def declines_table() -> None:
         height="content",
         placeholder=formats.NOTHING,
         key="declines_table",
-        alt=f"{len(frame)} decline reasons, most frequent first, {days_about(days)}",
+        alt=f"{len(frame)} decline reasons, most frequent first, {days.words}",
     )
     ui.footer(
         "how_declines_table",
         [answer],
-        f"Most frequent first, {days_about(days)}",
+        f"Most frequent first, {days.words}",
         ui.definition_line(known.metric("decline_rate")),
     )
 
 
 def tickets_chart() -> None:
     """Median and 95th percentile of the successful payments per day."""
-    days = drawn(chosen_days())
+    days = drawn(filters.days)
     answer = data.past(queries.tickets_by_day(days))
     if not answer.rows:
         st.caption("No successful payments on these days.")
@@ -396,13 +386,13 @@ def tickets_chart() -> None:
     st.echarts_chart(
         charts.lines_option(frame, names, "€ %,.2f", axis, filling=is_today(answer.rows, days)),
         height=CHART_HEIGHT,
-        alt=f"Median and 95th percentile of successful payments per day, {days_about(days)}",
+        alt=f"Median and 95th percentile of successful payments per day, {days.words}",
         key="chart_tickets",
     )
     ui.footer(
         "how_tickets",
         [answer],
-        f"Per day, within 1 %, {days_about(days)}",
+        f"Per day, within 1 %, {days.words}",
         ui.definition_lines(metrics),
     )
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, charts, charts_fx, data, definitions, formats, periods, ui
+from dashboard import cards, charts, charts_fx, data, definitions, formats, ui
 from dashboard.queries import fx as queries
 
 KPI_HEIGHT = 124
@@ -27,16 +25,6 @@ STEPS = (
 filters = ui.filters()
 
 
-def chosen_days() -> periods.Days:
-    """The whole UTC days that cover the range."""
-    return periods.days_of(filters.chosen, datetime.now(UTC))
-
-
-def days_about(days: periods.Days) -> str:
-    """The days shown, in words."""
-    return f"{formats.days(days.first, days.today)}, UTC, today so far"
-
-
 @st.fragment(run_every=filters.every("2s"))
 def header() -> None:
     """Title and freshness; the figures below change more slowly."""
@@ -52,12 +40,12 @@ def kpi_strip() -> None:
 
 def kpi_row() -> None:
     """The KPI cards."""
-    days = chosen_days()
+    days = filters.days
     totals = data.recent(queries.exposure_totals())
     pending = data.recent(queries.pending())
     revenue = data.past(queries.revenue(days))
     now = "As of now."
-    booked = f"By booking day, {days_about(days)}."
+    booked = f"By booking day, {days.words}."
     span = formats.days(days.first, days.today)
     shown = [
         cards.plain_card(name, definitions.of(model), answer.rows[0][name], note, reading)
@@ -79,7 +67,7 @@ def kpi_row() -> None:
     ui.footer(
         "how_fx_kpis",
         [totals, pending, revenue],
-        f"Owed and pending as of now; revenue of {days_about(days)}",
+        f"Owed and pending as of now; revenue of {days.words}",
         ui.definition_lines(about),
     )
 
@@ -161,7 +149,7 @@ def exposure_table() -> None:
 
 def rates_chart() -> None:
     """Rates in EUR, 100 on the first day that is drawn."""
-    days = chosen_days().at_least(DRAWN_DAYS)
+    days = filters.days.at_least(DRAWN_DAYS)
     answer = data.past(queries.rates(days))
     if not answer.rows:
         st.caption("No exchange rate is known on these days.")
@@ -171,15 +159,19 @@ def rates_chart() -> None:
     st.echarts_chart(
         charts.lines_option(frame, names, "%.2f", {"scale": True}, filling=False),
         height=CHART_HEIGHT,
-        alt=f"EUR rates of {', '.join(names)}, 100 on the first day, {days_about(days)}",
+        alt=f"EUR rates of {', '.join(names)}, 100 on the first day, {days.words}",
         key="chart_rates",
     )
-    ui.footer("how_rates", [answer], f"100 on the first day, {days_about(days)}")
+    ui.footer(
+        "how_rates",
+        [answer],
+        f"100 on the first day, {days.words}",
+    )
 
 
 def volume_table() -> None:
     """Each currency's volume in itself, booked, and at the rates of the last day."""
-    days = chosen_days()
+    days = filters.days
     answer = data.past(queries.volume(days))
     if not answer.rows:
         ui.nothing_here(filters.chosen)
@@ -213,7 +205,7 @@ def volume_table() -> None:
         hide_index=True,
         height="content",
         key="volume_table",
-        alt=f"{len(answer.rows)} currencies with their volume, {days_about(days)}",
+        alt=f"{len(answer.rows)} currencies with their volume, {days.words}",
     )
     ui.footer(
         "how_volume",
@@ -261,7 +253,7 @@ def ageing_chart() -> None:
 
 def settling_chart() -> None:
     """Median and 95th percentile of the time to the final status, per day."""
-    days = chosen_days().at_least(DRAWN_DAYS)
+    days = filters.days.at_least(DRAWN_DAYS)
     answer = data.past(queries.settling(days))
     if not answer.rows:
         st.caption("No payment that was pending became final on these days.")
@@ -275,20 +267,20 @@ def settling_chart() -> None:
     st.echarts_chart(
         charts.lines_option(frame, names, "%,.0f s", axis, filling=filling),
         height=CHART_HEIGHT,
-        alt=f"Seconds from attempt to final status per day, median and 95 %, {days_about(days)}",
+        alt=f"Seconds from attempt to final status per day, median and 95 %, {days.words}",
         key="chart_settling",
     )
     ui.footer(
         "how_settling",
         [answer],
-        f"By the day the final status was committed, {days_about(days)}",
+        f"By the day the final status was committed, {days.words}",
         ui.definition_lines(metrics),
     )
 
 
 def revenue_chart() -> None:
     """The parts of net revenue."""
-    days = chosen_days()
+    days = filters.days
     answer = data.past(queries.revenue(days))
     (row,) = answer.rows
     known = definitions.of("agg_revenue_daily")
@@ -301,14 +293,14 @@ def revenue_chart() -> None:
         charts_fx.waterfall_option(frame),
         height=CHART_HEIGHT,
         alt=f"From {formats.euro(row['gross_fees_eur'])} of fees to "
-        f"{formats.euro(row['net_revenue_eur'])} of net revenue, {days_about(days)}",
+        f"{formats.euro(row['net_revenue_eur'])} of net revenue, {days.words}",
         key="chart_revenue",
     )
     parts = " · ".join(f"{one.label} {formats.euro(row[name])}" for name, one in metrics.items())
     ui.footer(
         "how_revenue",
         [answer],
-        f"{parts} · booked on {days_about(days)}",
+        f"{parts} · booked on {days.words}",
         ui.definition_lines(metrics.values()),
     )
 

@@ -320,7 +320,7 @@ def detail(merchant_id: UUID) -> None:
 def merchant_detail(merchant_id: UUID) -> None:
     """Heading, key figures, trends and mixes of one merchant."""
     answer = data.past(queries.merchant(merchant_id))
-    days = periods.days_of(filters.chosen, datetime.now(UTC)).at_least(DRAWN_DAYS)
+    days = filters.days.at_least(DRAWN_DAYS)
     status = data.recent(queries.status_by_day(days, merchant_id))
     risk = data.past(queries.risk_parts(merchant_id))
     if not (answer.rows or status.rows or risk.rows):
