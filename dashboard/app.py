@@ -51,6 +51,13 @@ page = st.navigation(
                 help="Merchants by volume, concentration and risk, and each one in detail.",
             ),
             st.Page(
+                "app_pages/accounts.py",
+                title="Accounts",
+                icon=":material/group:",
+                url_path="accounts",
+                help="How many accounts are active, who comes and goes, and who stays.",
+            ),
+            st.Page(
                 "app_pages/fx.py",
                 title="FX and settlement",
                 icon=":material/currency_exchange:",

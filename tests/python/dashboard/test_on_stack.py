@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cards, definitions, formats, periods, server, workbench
 from dashboard.connection import ClickHouseConnection
-from dashboard.queries import acceptance, fx, merchants, pipeline
+from dashboard.queries import acceptance, accounts, fx, merchants, pipeline
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 from infra.docs.site import SITE
@@ -188,6 +188,35 @@ def test_fx_and_settlement_shows_what_is_pending_and_earned(
     index = {row["currency_code"]: row["rate_index"] for row in connection.run(fx.rates(days)).rows}
     assert "EUR" not in index
     assert sum(row["count_pending"] for row in connection.run(fx.ageing()).rows) >= 1
+
+
+def test_accounts_shows_who_is_active_today(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    now = datetime.now(UTC)
+    world.pay("3.00", at=now.isoformat(), account=uuid4())
+    world.settle()
+
+    def active() -> int:
+        return int(
+            world.one(
+                "select count_active_accounts from gold.agg_kpis_daily where kpi_date = {day:Date}",
+                day=now.date(),
+            )
+        )
+
+    before = active()
+    app = open_page(range="24h").switch_page("app_pages/accounts.py").run()
+    after = active()
+    assert not app.exception
+    assert not app.error
+    known = definitions.of("agg_active_accounts_daily")
+    shown = {metric.label: metric.value for metric in app.metric}
+    # traffic may run
+    today = int(shown[known.metric("count_active_1d").label].replace(",", ""))
+    assert 1 <= before <= today <= after
+    assert shown[known.metric("stickiness").label].endswith(" %")
+    assert isinstance(connection.run(accounts.retention(12)).rows, tuple)
 
 
 def test_the_pipeline_page_says_what_the_checks_found(

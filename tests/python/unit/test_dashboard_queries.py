@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from dashboard import periods
-from dashboard.queries import acceptance, api, fx, merchants, pipeline
+from dashboard.queries import acceptance, accounts, api, fx, merchants, pipeline
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 
@@ -48,6 +48,8 @@ CALLS = [
     merchants.merchant_declines(UTC_DAYS, MERCHANT),
     merchants.risk_parts(MERCHANT),
     api.daily_kpis(*DAYS),
+    accounts.activity(UTC_DAYS),
+    accounts.retention(12),
     fx.exposure(),
     fx.exposure_totals(),
     fx.rates(UTC_DAYS),
