@@ -15,7 +15,7 @@ from infra.settings import Settings
 from ingestion import connector
 from ingestion.generator import load_history
 from ingestion.generator.control import configure, status
-from tests.python.stack.world import World, attempt, eventually, finhouse
+from tests.python.stack.world import World, attempt, eventually, finhouse, start_traffic
 
 pytestmark = pytest.mark.stack
 
@@ -25,11 +25,9 @@ def traffic(stack: Settings) -> Iterator[None]:
     """The history and a moderate stream of all kinds of change."""
     load_history(stack, progress=lambda done, total: None)
     configure(stack, {"rate": 24_000, "interval_seconds": 24.0, "updates": 0.2, "deletes": 0.05})
-    supervisor = Supervisor(stack)
-    supervisor.start("generator")
-    eventually(lambda: status(stack).new_transactions > 1000, 60)
+    start_traffic(stack)
     yield
-    supervisor.stop("generator")
+    Supervisor(stack).stop("generator")
 
 
 def pid_of(name: str) -> int:

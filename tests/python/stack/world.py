@@ -12,11 +12,13 @@ from types import TracebackType
 from typing import Any, LiteralString, Self
 from uuid import UUID, uuid4
 
+from infra.embedded.supervisor import Supervisor
 from infra.settings import ROOT, Settings
 from infra.transform.arrival import wait_for_arrival
 from infra.transform.reconcile import Difference, reconcile
 from infra.transform.warehouse import connect
 from ingestion import source
+from ingestion.generator.control import status
 
 
 def attempt(*arguments: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
@@ -46,6 +48,19 @@ def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
         assert time.monotonic() < deadline, f"still {found!r} after {seconds:.0f} s"
         time.sleep(0.2)
     return found
+
+
+def start_traffic(settings: Settings) -> None:
+    """Start the generator; return once it has committed a thousand payments."""
+    # The count of an earlier one stands until this one has begun.
+    earlier = status(settings).started_at
+    Supervisor(settings).start("generator")
+
+    def has_begun() -> bool:
+        now = status(settings)
+        return now.started_at != earlier and now.new_transactions > 1000
+
+    eventually(has_begun, 60)
 
 
 class World:
