@@ -10,24 +10,22 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer
 
-from infra.embedded.supervisor import Supervisor
 from infra.settings import Settings
 from ingestion import connector
 from ingestion.generator import load_history
 from ingestion.generator.control import configure, status
-from tests.python.stack.world import World, attempt, eventually, finhouse, start_traffic
+from tests.python.stack.world import World, attempt, eventually, finhouse, traffic
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module", autouse=True)
-def traffic(stack: Settings) -> Iterator[None]:
+def busy(stack: Settings) -> Iterator[None]:
     """The history and a moderate stream of all kinds of change."""
     load_history(stack, progress=lambda done, total: None)
     configure(stack, {"rate": 24_000, "interval_seconds": 24.0, "updates": 0.2, "deletes": 0.05})
-    start_traffic(stack)
-    yield
-    Supervisor(stack).stop("generator")
+    with traffic(stack):
+        yield
 
 
 def pid_of(name: str) -> int:

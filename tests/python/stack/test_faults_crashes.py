@@ -18,7 +18,7 @@ from infra.embedded.supervisor import Supervisor
 from infra.errors import FinhouseError
 from ingestion.generator import load_history
 from ingestion.generator.control import configure
-from tests.python.stack.world import World, eventually, start_traffic
+from tests.python.stack.world import World, eventually, traffic
 
 pytestmark = pytest.mark.stack
 
@@ -51,15 +51,12 @@ def test_every_digit_is_right_after_many_crashes(world: World) -> None:
     configure(
         world.settings, {"rate": 24_000, "interval_seconds": 24.0, "updates": 0.2, "deletes": 0.05}
     )
-    start_traffic(world.settings)
-    try:
+    with traffic(world.settings):
         for _ in range(CRASHES):
             # From at once, while the last victim still starts, to the middle of some cycle.
             time.sleep(rng.uniform(0, 8))
             for name in rng.choice(VICTIMS):
                 kill(name)
-    finally:
-        supervisor.stop("generator")
     eventually(lambda: _compared(world), 120)
     world.client.command("system flush logs")
     # Batches of all sizes up to the cap: each INSERT that is there is one part.

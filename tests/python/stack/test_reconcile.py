@@ -18,7 +18,7 @@ from infra.transform.comparisons import FACTS, TABLES
 from infra.transform.reconcile import DIFFERS, EXTRA, MISSING, Difference
 from infra.transform.snapshot import Snapshot
 from ingestion.generator.control import configure, status
-from tests.python.stack.world import World, attempt, eventually, finhouse, start_traffic
+from tests.python.stack.world import World, attempt, eventually, finhouse, traffic
 
 pytestmark = pytest.mark.stack
 
@@ -66,8 +66,7 @@ def keys_of(differences: list[Difference], column: str) -> dict[str | None, str]
 
 def test_no_differences_while_traffic_runs(world: World) -> None:
     configure(world.settings, {"rate": 24_000, "interval_seconds": 24.0, "updates": 0.3})
-    start_traffic(world.settings)
-    try:
+    with traffic(world.settings):
         for _ in range(3):
             before = status(world.settings).new_transactions
             outcome = json.loads(finhouse("reconcile", "--json"))
@@ -76,8 +75,6 @@ def test_no_differences_while_traffic_runs(world: World) -> None:
             assert not any(one["note"] for one in outcome["comparisons"])
             # It is only a proof if changes went on meanwhile, and did not wait for it.
             assert status(world.settings).new_transactions > before
-    finally:
-        Supervisor(world.settings).stop("generator")
 
 
 def test_a_snapshot_sees_what_postgres_says_it_sees(world: World) -> None:

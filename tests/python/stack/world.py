@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -50,17 +51,23 @@ def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
     return found
 
 
-def start_traffic(settings: Settings) -> None:
-    """Start the generator; return once it has committed a thousand payments."""
+@contextmanager
+def traffic(settings: Settings) -> Iterator[None]:
+    """The generator runs meanwhile, and has committed a thousand payments at the beginning."""
+    supervisor = Supervisor(settings)
     # The count of an earlier one stands until this one has begun.
     earlier = status(settings).started_at
-    Supervisor(settings).start("generator")
 
     def has_begun() -> bool:
         now = status(settings)
         return now.started_at != earlier and now.new_transactions > 1000
 
-    eventually(has_begun, 60)
+    supervisor.start("generator")
+    try:
+        eventually(has_begun, 60)
+        yield
+    finally:
+        supervisor.stop("generator")
 
 
 class World:
