@@ -37,6 +37,5 @@
     {%- if config.get('log_retention_days') %}
     ttl toDate(_ingested_at) + interval {{ config.get('log_retention_days') | int }} day
     {%- endif %}
-    -- a new part every second would otherwise be merged into the big one at once, again and again
-    settings min_parts_to_merge_at_once = 8{{ ', ttl_only_drop_parts = 1' if config.get('log_retention_days') }}
+    settings {{ merge_settings() }}{{ ', ttl_only_drop_parts = 1' if config.get('log_retention_days') }}
 {%- endmacro %}

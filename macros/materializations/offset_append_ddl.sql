@@ -19,6 +19,7 @@
         {%- if config.get('index_granularity') %}
         index_granularity = {{ config.get('index_granularity') }},
         {%- endif %}
+        {{ merge_settings() }},
         non_replicated_deduplication_window = 100,
         deduplicate_merge_projection_mode = 'rebuild'
 {%- endmacro %}
