@@ -73,8 +73,8 @@ explained as (
         *,
         multiIf(
             envelope_error != '', envelope_error,
-            after_misfit > 0, 'after.' || {{ misfit_text('after_misfit', 'after_row', contract.fields) | indent(12) }},
-            before_misfit > 0, 'before.' || {{ misfit_text('before_misfit', 'before_row', before_fields) | indent(12) }},
+            after_misfit > 0, 'after.' || {{ misfit_text('after_misfit', contract.fields) }},
+            before_misfit > 0, 'before.' || {{ misfit_text('before_misfit', before_fields) }},
             ''
         ) as error
     from checked

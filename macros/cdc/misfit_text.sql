@@ -1,27 +1,12 @@
 {#-
-    Purpose: what is wrong with the field that misfit() found, e.g. `amount: "1.2.3" is no Decimal(18, 2)`.
-    Args: place: expression of misfit(); image, fields: as there
+    Purpose: what is wrong with the field that misfit() found, e.g. `amount is no Decimal(18, 2)`. The value
+    is in the message; bronze.quarantine shows it.
+    Args: place: expression of misfit(); fields: as there
 -#}
-{% macro misfit_text(place, image, fields) -%}
-    {%- set names = [] -%}
-    {%- set values = [] -%}
-    {%- set types = [] -%}
+{% macro misfit_text(place, fields) -%}
+    {%- set texts = [] -%}
     {%- for field, type in fallible_fields(fields).items() -%}
-        {%- do names.append("'" ~ field ~ "'") -%}
-        {%- do values.append("tupleElement(" ~ image ~ ", '" ~ field ~ "')") -%}
-        {%- do types.append("'" ~ base_type(type) | replace("'", '') ~ "'") -%}
+        {%- do texts.append("'" ~ field ~ ' is no ' ~ base_type(type) | replace("'", '') ~ "'") -%}
     {%- endfor -%}
-    concat(
-        arrayElement([{{ names | join(', ') }}], {{ place }}),
-        ': ',
-        ifNull(
-            concat(
-                '"',
-                substring(arrayElement([{{ values | join(', ') }}], {{ place }}), 1, 80),
-                '" is no ',
-                arrayElement([{{ types | join(', ') }}], {{ place }})
-            ),
-            'missing'
-        )
-    )
+    arrayElement([{{ texts | join(', ') }}], {{ place }})
 {%- endmacro %}
