@@ -7,6 +7,7 @@ table is refused (capture.py), this process waits.
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 
@@ -18,10 +19,14 @@ from infra.transform import capture
 from infra.transform.loop import built_from, log, prepare, report, write_runs
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.turns import FAILED_SECONDS, Turns
-from infra.transform.warehouse import connect
+from infra.transform.warehouse import BACKGROUND_PRIORITY, connect
 
-TIERS = {"slow", "background"}
+# What takes turns together, under the name that ops.transform_runs has for it.
+TIERS = {"background": {"slow", "background"}, "snapshot": {"snapshot"}}
 IDLE_SECONDS = 0.5
+# After a turn, this part of its time: however much there is to do, the loop finds a core free.
+RESTS = 0.5
+NICE = 10
 # One thread: the loop is to find a core free. Some models look up as much for a small batch as for
 # a large one. The loop holds the writer lease for both: a `dbt build` by hand waits for it, and
 # this process waits for the build.
@@ -31,19 +36,22 @@ BESIDE_THE_LOOP = (
 )
 
 
-def run_background(project: Project, names: list[str]) -> list[ModelRun]:
-    """Run these models until each has what there is."""
-    return project.run("run", "--select", *names, *BESIDE_THE_LOOP)
+def run_background(project: Project, tier: str, names: list[str]) -> list[ModelRun]:
+    """Run these models until each has what there is, or take these snapshots."""
+    command = "snapshot" if tier == "snapshot" else "run"
+    return project.run(command, "--select", *names, *BESIDE_THE_LOOP)
 
 
 def main() -> None:
     """Run turns until SIGTERM or SIGINT; the turn under way is finished first."""
-    settings, stop = prepare()
+    settings, stop = prepare(BACKGROUND_PRIORITY, threads=1)
+    os.nice(NICE)
     project = Project()
     client: Client | None = None
     turns: Turns | None = None
-    while not stop.wait(IDLE_SECONDS):
-        started_at = datetime.now(UTC)
+    seconds = 0.0
+    while not stop.wait(max(IDLE_SECONDS, RESTS * seconds)):
+        started = time.monotonic()
         try:
             client = client or connect(settings)
             if project.is_stale() or turns is None:
@@ -53,15 +61,18 @@ def main() -> None:
                 project.parse()
                 turns = Turns(project.tiers(), time.monotonic(), settings)
                 log.info("the warehouse is built: models take turns")
-            names = turns.next(TIERS, time.monotonic())
-            if names and not client.query(capture.PROBLEMS).result_rows:
-                runs = run_background(project, names)
-                turns.done(names, runs, time.monotonic())
-                write_runs(client, "background", started_at, runs)
-                report(runs)
+            for tier, members in TIERS.items():
+                names = turns.next(members, time.monotonic())
+                if names and not client.query(capture.PROBLEMS).result_rows:
+                    started_at = datetime.now(UTC)
+                    runs = run_background(project, tier, names)
+                    turns.done(names, runs, time.monotonic())
+                    write_runs(client, tier, started_at, runs)
+                    report(runs)
         except (TransformError, ClickHouseError, FinhouseError) as error:
             log.error("%s; next try in %.0f s", error, FAILED_SECONDS)
             stop.wait(FAILED_SECONDS)
+        seconds = time.monotonic() - started
     log.info("stopped")
 
 

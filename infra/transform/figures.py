@@ -13,6 +13,7 @@ from clickhouse_connect.driver.external import ExternalData
 
 from infra.transform.comparisons import FACTS, TABLES, Fact
 from infra.transform.rows import Row, Source, position, warehouse_checksum, warehouse_group
+from infra.transform.warehouse import BACKGROUND_PRIORITY
 
 Group = tuple[str, ...]
 # Checksums have more digits than a Decimal keeps in a sum.
@@ -97,7 +98,9 @@ class Warehouse:
         self, client: Client, threads: int, addresses: Iterable[tuple[str, str]] = ()
     ) -> None:
         self._client = client
-        self._settings = {**ONE_MOMENT, "max_threads": threads}
+        # With one thread, they give way to the live tier as the background's do.
+        priority = BACKGROUND_PRIORITY if threads == 1 else 0
+        self._settings = {**ONE_MOMENT, "max_threads": threads, "priority": priority}
         types: dict[str, dict[str, str]] = {}
         for relation, name, type in client.query(
             "select concat(database, '.', table), name, type from system.columns"

@@ -1,6 +1,7 @@
 """The transform loop: bronze to gold, again and again, in one process.
 
-Facts and heartbeats run each cycle, the other models in a process of their own (background.py).
+Facts and heartbeats run each cycle (live.py), the other models in a process of their own
+(background.py).
 All of the project is built when it is another than the warehouse was built from. The loop outlives
 ClickHouse being away and a project that does not parse: it says so, waits and tries again. What
 each cycle did goes to `ops.transform_runs`. What a check beside it found wrong (watch.py) it
@@ -16,7 +17,6 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
@@ -26,9 +26,9 @@ from infra.errors import FinhouseError
 from infra.settings import Settings, load_settings
 from infra.transform import capture
 from infra.transform.keeper import Keeper
+from infra.transform.live import LiveTier
 from infra.transform.project import ModelRun, Project, TransformError
-from infra.transform.turns import Turns
-from infra.transform.warehouse import connect
+from infra.transform.warehouse import LIVE_PRIORITY, connect
 from infra.transform.watch import Watch
 from ingestion.kafka import ensure_topics
 
@@ -37,8 +37,8 @@ CYCLE_SECONDS = 1.0
 IDLE_SECONDS = 0.25
 SELECTORS = {"live": "tag:live", "slow": "config.materialized:offset_append"}
 LONGEST_BACKOFF_SECONDS = 10.0
-# Incremental models look for their table themselves: no list of all tables each second. Two threads
-# are as fast as four here and open half the connections.
+# Incremental models look for their table themselves: no list of all tables. Two threads are as fast
+# as four here and open half the connections.
 QUICKLY = ("--no-populate-cache", "--threads", "2")
 ONE_BATCH = ("--vars", "{catch_up: false}")
 # Who holds the writer lease, for background.py too.
@@ -82,9 +82,17 @@ def run_tier(project: Project, tier: str) -> list[ModelRun]:
     return project.run("run", "--select", SELECTORS[tier], *QUICKLY, *one_batch)
 
 
-def run_snapshots(project: Project, names: Sequence[str]) -> list[ModelRun]:
-    """Take these snapshots."""
-    return project.run("snapshot", "--select", *names, *QUICKLY)
+def run_live(project: Project, live: LiveTier, client: Client) -> list[ModelRun]:
+    """Run tier `live` by its statements, or by dbt if there is more to do or one failed.
+
+    dbt makes a table that is not there, rebuilds one that is void, and tells what is wrong.
+    """
+    try:
+        runs = live.run(client)
+    except ClickHouseError as error:
+        log.warning("the live tier goes through dbt once: %s", str(error).splitlines()[0])
+        runs = []
+    return runs or run_tier(project, "live")
 
 
 def report(runs: list[ModelRun]) -> bool:
@@ -104,8 +112,11 @@ def built_from(client: Client) -> str:
     return str(rows.result_rows[0][0]) if rows.result_rows else ""
 
 
-def prepare() -> tuple[Settings, threading.Event]:
-    """Settings, exported to dbt, and an event that SIGTERM and SIGINT set; `log` goes to stdout."""
+def prepare(priority: int, threads: int) -> tuple[Settings, threading.Event]:
+    """Settings, exported to dbt, and an event that SIGTERM and SIGINT set; `log` goes to stdout.
+
+    `priority`: of dbt's queries, see infra/transform/warehouse.py; `threads`: of each, at most.
+    """
     # A handler of its own: dbt replaces those of the root logger.
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -113,7 +124,12 @@ def prepare() -> tuple[Settings, threading.Event]:
     log.setLevel(logging.INFO)
     log.propagate = False
     settings = load_settings()
-    os.environ.update(settings.environment(), FINHOUSE_WRITER=WRITER)
+    os.environ.update(
+        settings.environment(),
+        FINHOUSE_WRITER=WRITER,
+        FINHOUSE_QUERY_PRIORITY=str(priority),
+        FINHOUSE_QUERY_THREADS=str(threads),
+    )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -122,12 +138,12 @@ def prepare() -> tuple[Settings, threading.Event]:
 
 def main() -> None:
     """Run cycles until SIGTERM or SIGINT; the cycle under way is finished first."""
-    settings, stop = prepare()
+    settings, stop = prepare(LIVE_PRIORITY, threads=2)
     project = Project()
-    turns = Turns({}, 0.0, settings)
     watch = Watch(settings, stop)
     Keeper(settings, stop).start()
     client: Client | None = None
+    live: LiveTier | None = None
     is_built = False
     is_first = True
     check_due = 0.0
@@ -138,9 +154,9 @@ def main() -> None:
         try:
             if project.is_stale():
                 is_built = False
+                live = None
                 project.parse()
                 log.info("parsed the project in %.1f s", time.monotonic() - started)
-                turns = Turns(project.tiers(), time.monotonic(), settings)
             if not is_built:
                 # A Kafka table that is made before its topic notices it only minutes later.
                 ensure_topics(settings)
@@ -153,15 +169,12 @@ def main() -> None:
             # Figures first: what has changed in the project since can wait a cycle.
             tier = "live" if is_built or (is_first and earlier) else "build"
             is_first = False
-            runs = run_tier(project, tier)
+            if tier == "live":
+                live = live or LiveTier(project)
+                runs = run_live(project, live, client)
+            else:
+                runs = run_tier(project, tier)
             write_runs(client, tier, started_at, runs)
-            snapshots = turns.next({"snapshot"}, started) if is_built else []
-            if snapshots:
-                started_at = datetime.now(UTC)
-                taken = run_snapshots(project, snapshots)
-                turns.done(snapshots, taken, time.monotonic())
-                write_runs(client, "snapshot", started_at, taken)
-                runs += taken
             if watch.is_alive() and (repairs := watch.repair(project)):
                 write_runs(client, "repair", started_at, repairs)
         except (TransformError, ClickHouseError, FinhouseError) as error:
@@ -178,7 +191,6 @@ def main() -> None:
         if tier == "build":
             is_built = True
             client.insert("ops.builds", [(datetime.now(UTC), project.fingerprint(), len(runs))])
-            turns = Turns(project.tiers(), time.monotonic(), settings)
             log.info("built %d nodes in %.1f s", len(runs), time.monotonic() - started)
         if is_built and watch.ident is None:
             watch.start()

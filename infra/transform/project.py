@@ -105,6 +105,28 @@ class Project:
                 found[node.name] = tags.pop() if tags else "slow"
         return found
 
+    def compile(self, selector: str) -> dict[str, str]:
+        """The compiled SQL of these models by name, each after those that it reads.
+
+        Raises TransformError if one does not compile.
+        """
+        return self._compile(
+            "--select", selector, "--indirect-selection", "empty", "--threads", "1"
+        )
+
+    def render(self, template: str) -> str:
+        """What a Jinja template of this project gives. Raises TransformError if it fails."""
+        return next(iter(self._compile("--inline", template).values()))
+
+    def _compile(self, *flags: str) -> dict[str, str]:
+        arguments = ["compile", *_flags("--no-write-json", "--no-populate-cache", *flags)]
+        result = self._runner.invoke(arguments)
+        if not result.success or not isinstance(result.result, RunExecutionResult):
+            raise TransformError(_reason(result))
+        return {
+            run.node.name: getattr(run.node, "compiled_code", "") for run in result.result.results
+        }
+
     def run(self, command: str, *flags: str) -> list[ModelRun]:
         """Run `dbt run` or `dbt build` with these flags and return what each node did.
 

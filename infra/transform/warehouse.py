@@ -15,6 +15,9 @@ from infra.settings import Settings
 
 # The first cycle may meet servers that are still starting.
 TOLERATED_FAILURES = 3
+# `priority` of ClickHouse: while a query with a lower number runs, one with a higher number pauses.
+LIVE_PRIORITY = 1
+BACKGROUND_PRIORITY = 2
 
 
 def connect(settings: Settings) -> Client:
@@ -74,9 +77,13 @@ def wait_until_fresh(
         cross join (
             select argMax(cycle_id, started_at) as newest
             from ops.transform_runs
-            where started_at >= {since:DateTime64(3, 'UTC')} and tier != 'background'
+            where
+                started_at >= {since:DateTime64(3, 'UTC')}
+                and tier not in ('background', 'snapshot')
         ) as cycles
-        where started_at >= {since:DateTime64(3, 'UTC')} and tier != 'background'
+        where
+            started_at >= {since:DateTime64(3, 'UTC')}
+            and tier not in ('background', 'snapshot')
     """
     message = ""
     while time.monotonic() < deadline:

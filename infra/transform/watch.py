@@ -25,9 +25,9 @@ from infra.transform.warehouse import connect
 TOTALS_SECONDS = 5.0
 DAYS_SECONDS = 300.0
 FIRST_DAYS_SECONDS = 60.0  # the start has work enough
-# Whatever the tables' size, proofs take at most a twentieth and a tenth of the time.
+# Whatever the tables' size, each takes at most a twentieth of the time.
 PARITY_REST = 19.0
-RECONCILE_REST = 9.0
+RECONCILE_REST = 19.0
 # The live tier keeps the other core.
 THREADS = 1
 

@@ -60,7 +60,6 @@
         {% do persist_docs(written, model) %}
     {%- endif -%}
 
-    {%- set sorting_key = offset_append_order() -%}
     {%- set batch = sql | replace(this | string, written | string) -%}
     {#- A batch is only cut at max_batch_events rows, two per offset at most: if the last one moved by
         less than half of that, it was the rest. With toastable texts it may be cut anywhere. -#}
@@ -82,15 +81,7 @@
                 {%- if progress.position is not none -%}{% do renew_writer_lease() %}{%- endif -%}
                 {%- set progress.position = position -%}
                 {% call statement('main') -%}
-                    insert into {{ written }}
-                    ({%- for column in model.columns %}{{ column }}{{ ', ' if not loop.last }}{% endfor %})
-                    select * from (
-                    {{ batch }}
-                    )
-                    where {{ next_offset(written) }} = {{ position }}
-                    order by {{ sorting_key }}
-                    settings
-                        {{ offset_append_settings(position) }}
+                    {{ offset_append_insert(written, batch, model.columns, config.require('order_by'), position) }}
                 {%- endcall %}
             {%- endif -%}
         {%- endfor -%}

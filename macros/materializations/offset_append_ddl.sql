@@ -14,7 +14,7 @@
         projection watermark (select count(), min(_offset), max(_offset))
     )
     engine = {{ config.get('engine', 'MergeTree') }}
-    order by ({{ offset_append_order() }})
+    order by ({{ offset_append_order(config.require('order_by')) }})
     settings
         {%- if config.get('index_granularity') %}
         index_granularity = {{ config.get('index_granularity') }},

@@ -59,13 +59,19 @@ def by_hand(*arguments: str) -> subprocess.Popen[str]:
 
 # The loop's cycles without its care for Kafka, which is not there.
 CYCLES = """
-from infra.transform.loop import run_tier
+from infra.settings import load_settings
+from infra.transform.live import LiveTier
+from infra.transform.loop import run_live, run_tier
 from infra.transform.project import Project
+from infra.transform.warehouse import connect
 
 project = Project()
 project.parse()
+live = LiveTier(project)
+client = connect(load_settings())
 while True:
-    print(sum(run.status != "success" for run in run_tier(project, "live")), flush=True)
+    runs = run_live(project, live, client)
+    print(sum(run.status != "success" for run in runs), flush=True)
     run_tier(project, "slow")
 """
 

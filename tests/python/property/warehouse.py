@@ -25,7 +25,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from infra.embedded.supervisor import Supervisor
 from infra.errors import FinhouseError
 from infra.settings import Settings
-from infra.transform.loop import run_tier
+from infra.transform.live import LiveTier
+from infra.transform.loop import run_live, run_tier
 from infra.transform.project import ModelRun, Project
 from infra.transform.warehouse import connect, positions
 from ingestion.kafka import topic_of
@@ -53,6 +54,7 @@ class Warehouse:
         self.client = connect(settings)
         self.project = Project()
         self.project.parse()
+        self.live: LiveTier | None = None
         self.target = Path(os.environ["DBT_TARGET_PATH"])
         manifest = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
         self.nodes: dict[str, dict[str, Any]] = {
@@ -134,7 +136,13 @@ class Warehouse:
 
     def run_tier(self, tier: str) -> list[ModelRun]:
         """One cycle of the transform loop; every node must succeed."""
-        return self._succeeded(run_tier(self.project, tier))
+        return self._succeeded(self._cycle(tier))
+
+    def _cycle(self, tier: str) -> list[ModelRun]:
+        if tier != "live":
+            return run_tier(self.project, tier)
+        self.live = self.live or LiveTier(self.project)
+        return run_live(self.project, self.live, self.client)
 
     def _succeeded(self, runs: list[ModelRun]) -> list[ModelRun]:
         # An exposure is a node with nothing to do.
@@ -180,7 +188,7 @@ class Warehouse:
         def cycle() -> None:
             # What it raises or reports is dbt's; what counts is what it leaves behind.
             try:
-                run_tier(self.project, tier)
+                self._cycle(tier)
             except Exception as error:
                 failures.append(error)
 

@@ -1,0 +1,48 @@
+"""The statements of the live tier, as dbt renders them: no server is asked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from infra.settings import ROOT
+from infra.transform.live import VOID_CONDITION, LiveTier
+from infra.transform.project import Project
+
+
+@pytest.fixture(scope="module")
+def live() -> LiveTier:
+    project = Project()
+    project.parse()
+    return LiveTier(project)
+
+
+def test_each_live_model_has_a_batch_after_those_that_it_reads(
+    live: LiveTier, nodes: dict[str, Any]
+) -> None:
+    expected = {
+        node["name"]: {name.rsplit(".", 1)[-1] for name in node["depends_on"]["nodes"]}
+        for node in nodes.values()
+        if node["config"]["materialized"] == "offset_append" and "live" in node["tags"]
+    }
+    found = [batch.model for batch in live.batches]
+    assert sorted(found) == sorted(expected)
+    for place, name in enumerate(found):
+        assert expected[name].intersection(expected) <= set(found[:place])
+
+
+def test_a_batch_is_whole_and_looks_its_position_up_once(live: LiveTier) -> None:
+    for batch in live.batches:
+        names = set(re.findall(r"__[A-Z]+__", f"{batch}"))
+        assert names == {"__POSITION__"}
+        assert batch.insert.count(batch.position) == 1
+        assert "insert_deduplication_token = '__POSITION__'" in batch.insert
+
+
+def test_the_mark_of_a_void_table_is_what_the_macro_writes(live: LiveTier) -> None:
+    macro = (ROOT / "macros" / "cdc" / "void_if.sql").read_text(encoding="utf-8")
+    written = macro.split("-%}")[-1].split("{%-")[0].strip()
+    assert VOID_CONDITION.findall(written) == ["{{ condition }}"]
+    assert all("> 0 and" in batch.is_void for batch in live.batches)
