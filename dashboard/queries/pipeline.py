@@ -34,9 +34,9 @@ select
     row_key,
     problem,
     column_name,
-    in_postgres,
-    in_warehouse
-from ops.reconciliation_differences
+    if(column_name in ('user_name', 'email'), '(personal)', found.in_postgres) as in_postgres,
+    if(column_name in ('user_name', 'email'), '(personal)', found.in_warehouse) as in_warehouse
+from ops.reconciliation_differences as found
 where run_id in (
     select run_id
     from ops.reconciliations
@@ -202,7 +202,10 @@ def reconciliation() -> Call:
 
 
 def differences(limit: int) -> Call:
-    """One row per column of a row that differs in the newest reconciliation."""
+    """One row per column of a row that differs in the newest reconciliation.
+
+    Of names and e-mail addresses it tells that they differ, not what they are.
+    """
     return Call("differences", DIFFERENCES.strip(), (("limit", limit),))
 
 

@@ -11,11 +11,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from dashboard.queries.pipeline import differences
 from infra.embedded.supervisor import Supervisor
 from infra.settings import Settings
 from infra.transform.arrival import wait_for_logs
 from infra.transform.comparisons import FACTS, TABLES
-from infra.transform.reconcile import DIFFERS, EXTRA, MISSING, Difference
+from infra.transform.reconcile import DIFFERS, EXTRA, MISSING, Difference, reconcile, record
 from infra.transform.snapshot import Snapshot
 from ingestion.generator.control import configure, status
 from tests.python.stack.world import World, attempt, eventually, finhouse, traffic
@@ -273,6 +274,28 @@ def test_wrong_rows_of_a_dimension_are_named(world: World) -> None:
     assert set(found) == {"silver.merchants_state"}
     (difference,) = found["silver.merchants_state"]
     assert [key.columns for key in difference.keys] == [{"merchant_name": ("Right", "Wrong")}]
+
+
+def test_the_page_shows_that_a_name_differs_and_not_the_name(world: World) -> None:
+    account = uuid4()
+    world.write(
+        "insert into finance.accounts values (%s, 'Right', 'right@example.com', 'DE', now())",
+        account,
+    )
+    with standing(world, "silver_accounts_state"):
+        newest = "bitOr(bitShiftLeft(toUInt128(1), 127), toUInt128(1))"
+        world.client.command(
+            "insert into silver.accounts_state select * replace ('Wrong' as user_name,"
+            f" 'AT' as country, {newest} as _version) from silver.accounts_state final"
+            " where account_id = {id:UUID}",
+            parameters={"id": account},
+        )
+        began = datetime.now(UTC)
+        record(world.client, began, reconcile(world.settings))
+        call = differences(10)
+        rows = world.client.query(call.sql, parameters=dict(call.parameters)).named_results()
+        shown = {row["column_name"]: (row["in_postgres"], row["in_warehouse"]) for row in rows}
+    assert shown == {"country": ("DE", "AT"), "user_name": ("(personal)", "(personal)")}
 
 
 def test_it_runs_by_itself_and_tells_status(world: World) -> None:
