@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from infra.bench.history import History
 from infra.bench.scratch import Scratch, scratch
 from infra.transform.live import LiveTier
-from infra.transform.loop import SELECTORS
+from infra.transform.loop import SELECTORS, run_live
 
 EVENTS = 4_000  # change events of one cycle: 0.8 s of the default load
 WARM_UP = 3
@@ -52,7 +52,7 @@ def _cost(warehouse: Scratch, history: History, tier: str, size: int, cycles: in
         history.change(EVENTS)
         began = time.monotonic()
         if live:
-            live.run(warehouse.client)
+            run_live(warehouse.project, live, warehouse.client)
         else:
             warehouse.run("--select", SELECTORS["slow"], "--threads", "2")
         seconds.append(time.monotonic() - began)

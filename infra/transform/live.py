@@ -19,7 +19,7 @@ from infra.transform.project import ModelRun, Project
 
 # Written by the macro void_if.
 VOID_CONDITION = re.compile(r"/\* void if (.*?) \*/", re.DOTALL)
-SELECTOR = "config.materialized:offset_append,tag:live"
+SELECTOR = "tag:live"
 
 
 @dataclass(frozen=True, slots=True)

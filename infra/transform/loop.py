@@ -26,7 +26,7 @@ from infra.errors import FinhouseError
 from infra.settings import Settings, load_settings
 from infra.transform import capture
 from infra.transform.keeper import Keeper
-from infra.transform.live import LiveTier
+from infra.transform.live import SELECTOR, LiveTier
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.warehouse import LIVE_PRIORITY, connect
 from infra.transform.watch import Watch
@@ -35,7 +35,7 @@ from ingestion.kafka import ensure_topics
 # A cycle starts at most this often; in between a `dbt build` by hand finds the writer lease free.
 CYCLE_SECONDS = 1.0
 IDLE_SECONDS = 0.25
-SELECTORS = {"live": "tag:live", "slow": "config.materialized:offset_append"}
+SELECTORS = {"live": SELECTOR, "slow": "config.materialized:offset_append"}
 LONGEST_BACKOFF_SECONDS = 10.0
 # Incremental models look for their table themselves: no list of all tables. Two threads are as fast
 # as four here and open half the connections.

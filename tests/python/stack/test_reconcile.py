@@ -27,6 +27,8 @@ DELTAS = [f"silver.{name}_deltas" for name, table in TABLES.items() if table.has
 COMPARED = {*(f"silver.{name}_state" for name in TABLES), *DELTAS, *FACTS}
 DAY = "2026-02-07"
 MUTATION = {"mutations_sync": 2}
+# A version that no change of the source has.
+NEWEST = "bitOr(bitShiftLeft(toUInt128(1), 127), toUInt128(1))"
 
 
 @pytest.fixture(scope="module")
@@ -161,12 +163,11 @@ def test_what_is_not_applied_yet_is_no_difference(world: World) -> None:
 def test_wrong_rows_of_a_state_are_named(world: World, payments: list[UUID]) -> None:
     cent, lost, copied = payments
     extra = uuid4()
-    newest = "bitOr(bitShiftLeft(toUInt128(1), 127), toUInt128(1))"
     with standing(world, "silver_transactions_state"):
         one = "(select * from silver.transactions_state final where transaction_id = {id:UUID})"
         world.client.command(
             f"insert into silver.transactions_state select * replace ("
-            f"amount + toDecimal64('0.01', 2) as amount, {newest} as _version) from {one}",
+            f"amount + toDecimal64('0.01', 2) as amount, {NEWEST} as _version) from {one}",
             parameters={"id": cent},
         )
         world.client.command(
@@ -263,10 +264,9 @@ def test_wrong_rows_of_a_dimension_are_named(world: World) -> None:
     merchant = uuid4()
     world.write("insert into finance.merchants values (%s, 'Right', 'travel', 'DE', 2)", merchant)
     with standing(world, "silver_merchants_state"):
-        newest = "bitOr(bitShiftLeft(toUInt128(1), 127), toUInt128(1))"
         world.client.command(
             "insert into silver.merchants_state select * replace ('Wrong' as merchant_name,"
-            f" {newest} as _version) from silver.merchants_state final"
+            f" {NEWEST} as _version) from silver.merchants_state final"
             " where merchant_id = {id:UUID}",
             parameters={"id": merchant},
         )
@@ -283,10 +283,9 @@ def test_the_page_shows_that_a_name_differs_and_not_the_name(world: World) -> No
         account,
     )
     with standing(world, "silver_accounts_state"):
-        newest = "bitOr(bitShiftLeft(toUInt128(1), 127), toUInt128(1))"
         world.client.command(
             "insert into silver.accounts_state select * replace ('Wrong' as user_name,"
-            f" 'AT' as country, {newest} as _version) from silver.accounts_state final"
+            f" 'AT' as country, {NEWEST} as _version) from silver.accounts_state final"
             " where account_id = {id:UUID}",
             parameters={"id": account},
         )
