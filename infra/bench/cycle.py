@@ -6,11 +6,12 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from infra.bench.history import History
 from infra.bench.scratch import Scratch, scratch
-from infra.transform.live import LiveTier
-from infra.transform.loop import SELECTORS, run_live
+from infra.transform.batches import Batches
+from infra.transform.loop import SELECTORS, run_tier
 
 EVENTS = 4_000  # change events of one cycle: 0.8 s of the default load
 WARM_UP = 3
@@ -46,15 +47,15 @@ def run(sizes: list[int], cycles: int, progress: Callable[[str], None]) -> list[
 
 
 def _cost(warehouse: Scratch, history: History, tier: str, size: int, cycles: int) -> CycleCost:
-    live = LiveTier(warehouse.project) if tier == "live" else None
+    is_live = tier == "live"
+    tiers = {"live"} if is_live else {"live", "slow", "background"}
+    batches = Batches(warehouse.project, tiers, beside_the_loop=not is_live)
+    dbt = partial(run_tier, warehouse.project, tier)
     seconds = []
     for _ in range(WARM_UP + cycles):
         history.change(EVENTS)
         began = time.monotonic()
-        if live:
-            run_live(warehouse.project, live, warehouse.client)
-        else:
-            warehouse.run("--select", SELECTORS["slow"], "--threads", "2")
+        batches.run_or(dbt, warehouse.client)
         seconds.append(time.monotonic() - began)
     timed = sorted(seconds[WARM_UP:])
     return CycleCost(

@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.errors import FinhouseError
 from infra.transform import capture
+from infra.transform.batches import Batches
 from infra.transform.loop import built_from, log, prepare, report, write_runs
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.turns import FAILED_SECONDS, Turns
@@ -30,16 +32,17 @@ NICE = 10
 # One thread: the loop is to find a core free. Some models look up as much for a small batch as for
 # a large one. The loop holds the writer lease for both: a `dbt build` by hand waits for it, and
 # this process waits for the build.
-BESIDE_THE_LOOP = (
-    *("--no-populate-cache", "--threads", "1"),
-    *("--vars", "{max_batch_events: 400000, takes_lease: false}"),
-)
+BESIDE_THE_LOOP = ("--vars", "{max_batch_events: 400000, takes_lease: false}")
+ONE_THREAD = ("--no-populate-cache", "--threads", "1")
 
 
-def run_background(project: Project, tier: str, names: list[str]) -> list[ModelRun]:
+def run_background(
+    project: Project, batches: Batches, client: Client, tier: str, names: list[str]
+) -> list[ModelRun]:
     """Run these models until each has what there is, or take these snapshots."""
     command = "snapshot" if tier == "snapshot" else "run"
-    return project.run(command, "--select", *names, *BESIDE_THE_LOOP)
+    dbt = partial(project.run, command, "--select", *names, *ONE_THREAD, *BESIDE_THE_LOOP)
+    return dbt() if tier == "snapshot" else batches.run_or(dbt, client, names)
 
 
 def main() -> None:
@@ -49,23 +52,27 @@ def main() -> None:
     project = Project()
     client: Client | None = None
     turns: Turns | None = None
+    batches: Batches | None = None
     seconds = 0.0
     while not stop.wait(max(IDLE_SECONDS, RESTS * seconds)):
         started = time.monotonic()
         try:
             client = client or connect(settings)
-            if project.is_stale() or turns is None:
+            if project.is_stale() or turns is None or batches is None:
                 turns = None
                 if built_from(client) != project.fingerprint():
                     continue
                 project.parse()
+                batches = Batches(
+                    project, TIERS["background"], *BESIDE_THE_LOOP, beside_the_loop=True
+                )
                 turns = Turns(project.tiers(), time.monotonic(), settings)
                 log.info("the warehouse is built: models take turns")
             for tier, members in TIERS.items():
                 names = turns.next(members, time.monotonic())
                 if names and not client.query(capture.PROBLEMS).result_rows:
                     started_at = datetime.now(UTC)
-                    runs = run_background(project, tier, names)
+                    runs = run_background(project, batches, client, tier, names)
                     turns.done(names, runs, time.monotonic())
                     write_runs(client, tier, started_at, runs)
                     report(runs)

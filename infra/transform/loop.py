@@ -1,6 +1,6 @@
 """The transform loop: bronze to gold, again and again, in one process.
 
-Facts and heartbeats run each cycle (live.py), the other models in a process of their own
+Facts and heartbeats run each cycle (batches.py), the other models in a process of their own
 (background.py).
 All of the project is built when it is another than the warehouse was built from. The loop outlives
 ClickHouse being away and a project that does not parse: it says so, waits and tries again. What
@@ -18,6 +18,7 @@ import threading
 import time
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -25,8 +26,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from infra.errors import FinhouseError
 from infra.settings import Settings, load_settings
 from infra.transform import capture
+from infra.transform.batches import Batches
 from infra.transform.keeper import Keeper
-from infra.transform.live import SELECTOR, LiveTier
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.warehouse import LIVE_PRIORITY, connect
 from infra.transform.watch import Watch
@@ -35,7 +36,7 @@ from ingestion.kafka import ensure_topics
 # A cycle starts at most this often; in between a `dbt build` by hand finds the writer lease free.
 CYCLE_SECONDS = 1.0
 IDLE_SECONDS = 0.25
-SELECTORS = {"live": SELECTOR, "slow": "config.materialized:offset_append"}
+SELECTORS = {"live": "tag:live", "slow": "config.materialized:offset_append"}
 LONGEST_BACKOFF_SECONDS = 10.0
 # Incremental models look for their table themselves: no list of all tables. Two threads are as fast
 # as four here and open half the connections.
@@ -80,19 +81,6 @@ def run_tier(project: Project, tier: str) -> list[ModelRun]:
         return project.run("build", "--exclude-resource-type", "test", "unit_test", "exposure")
     one_batch = ONE_BATCH if tier == "live" else ()
     return project.run("run", "--select", SELECTORS[tier], *QUICKLY, *one_batch)
-
-
-def run_live(project: Project, live: LiveTier, client: Client) -> list[ModelRun]:
-    """Run tier `live` by its statements, or by dbt if there is more to do or one failed.
-
-    dbt makes a table that is not there, rebuilds one that is void, and tells what is wrong.
-    """
-    try:
-        runs = live.run(client)
-    except ClickHouseError as error:
-        log.warning("the live tier goes through dbt once: %s", str(error).splitlines()[0])
-        runs = []
-    return runs or run_tier(project, "live")
 
 
 def report(runs: list[ModelRun]) -> bool:
@@ -143,7 +131,7 @@ def main() -> None:
     watch = Watch(settings, stop)
     Keeper(settings, stop).start()
     client: Client | None = None
-    live: LiveTier | None = None
+    live: Batches | None = None
     is_built = False
     is_first = True
     check_due = 0.0
@@ -170,8 +158,8 @@ def main() -> None:
             tier = "live" if is_built or (is_first and earlier) else "build"
             is_first = False
             if tier == "live":
-                live = live or LiveTier(project)
-                runs = run_live(project, live, client)
+                live = live or Batches(project, {"live"})
+                runs = live.run_or(partial(run_tier, project, "live"), client)
             else:
                 runs = run_tier(project, tier)
             write_runs(client, tier, started_at, runs)

@@ -7,6 +7,7 @@ tens of milliseconds.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,18 +106,18 @@ class Project:
                 found[node.name] = tags.pop() if tags else "slow"
         return found
 
-    def compile(self, selector: str) -> dict[str, str]:
+    def compile(self, models: Collection[str], *flags: str) -> dict[str, str]:
         """The compiled SQL of these models by name, each after those that it reads.
 
         Raises TransformError if one does not compile.
         """
         return self._compile(
-            "--select", selector, "--indirect-selection", "empty", "--threads", "1"
+            *("--select", *models, "--indirect-selection", "empty", "--threads", "1"), *flags
         )
 
-    def render(self, template: str) -> str:
+    def render(self, template: str, *flags: str) -> str:
         """What a Jinja template of this project gives. Raises TransformError if it fails."""
-        return next(iter(self._compile("--inline", template).values()))
+        return next(iter(self._compile("--inline", template, *flags).values()))
 
     def _compile(self, *flags: str) -> dict[str, str]:
         arguments = ["compile", *_flags("--no-write-json", "--no-populate-cache", *flags)]

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from infra.embedded.supervisor import Supervisor
 from infra.errors import FinhouseError
 from infra.settings import Settings
-from infra.transform.live import LiveTier
-from infra.transform.loop import run_live, run_tier
+from infra.transform.batches import Batches
+from infra.transform.loop import run_tier
 from infra.transform.project import ModelRun, Project
 from infra.transform.warehouse import connect, positions
 from ingestion.kafka import topic_of
@@ -54,7 +55,7 @@ class Warehouse:
         self.client = connect(settings)
         self.project = Project()
         self.project.parse()
-        self.live: LiveTier | None = None
+        self._batches: dict[str, Batches] = {}
         self.target = Path(os.environ["DBT_TARGET_PATH"])
         manifest = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
         self.nodes: dict[str, dict[str, Any]] = {
@@ -139,10 +140,15 @@ class Warehouse:
         return self._succeeded(self._cycle(tier))
 
     def _cycle(self, tier: str) -> list[ModelRun]:
-        if tier != "live":
-            return run_tier(self.project, tier)
-        self.live = self.live or LiveTier(self.project)
-        return run_live(self.project, self.live, self.client)
+        dbt = partial(run_tier, self.project, tier)
+        if tier == "build":
+            return dbt()
+        if tier not in self._batches:
+            # The slow tier as the background runs it, with the facts of the live one.
+            is_slow = tier == "slow"
+            tiers = {"live", "slow", "background"} if is_slow else {"live"}
+            self._batches[tier] = Batches(self.project, tiers, beside_the_loop=is_slow)
+        return self._batches[tier].run_or(dbt, self.client)
 
     def _succeeded(self, runs: list[ModelRun]) -> list[ModelRun]:
         # An exposure is a node with nothing to do.

@@ -1,4 +1,4 @@
-"""The statements of the live tier, as dbt renders them: no server is asked."""
+"""The statements of incremental models, as dbt renders them: no server is asked."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import Any
 import pytest
 
 from infra.settings import ROOT
-from infra.transform.live import VOID_CONDITION, LiveTier
+from infra.transform.batches import VOID_CONDITION, Batches
 from infra.transform.project import Project
 
 
 @pytest.fixture(scope="module")
-def live() -> LiveTier:
+def batches() -> Batches:
     project = Project()
     project.parse()
-    return LiveTier(project)
+    return Batches(project, {"live", "slow", "background"}, "--vars", "{max_batch_events: 50}")
 
 
-def test_each_live_model_has_a_batch_after_those_that_it_reads(
-    live: LiveTier, nodes: dict[str, Any]
+def test_each_model_has_a_batch_after_those_that_it_reads(
+    batches: Batches, nodes: dict[str, Any]
 ) -> None:
     expected = {
         node["name"]: {name.rsplit(".", 1)[-1] for name in node["depends_on"]["nodes"]}
         for node in nodes.values()
-        if node["config"]["materialized"] == "offset_append" and "live" in node["tags"]
+        if node["config"]["materialized"] == "offset_append"
     }
-    found = [batch.model for batch in live.batches]
+    found = [batch.model for batch in batches.batches]
     assert sorted(found) == sorted(expected)
     for place, name in enumerate(found):
         assert expected[name].intersection(expected) <= set(found[:place])
 
 
-def test_a_batch_is_whole_and_looks_its_position_up_once(live: LiveTier) -> None:
-    for batch in live.batches:
+def test_a_batch_is_whole_and_looks_its_position_up_once(batches: Batches) -> None:
+    for batch in batches.batches:
         names = set(re.findall(r"__[A-Z]+__", f"{batch}"))
         assert names == {"__POSITION__"}
         assert batch.insert.count(batch.position) == 1
         assert "insert_deduplication_token = '__POSITION__'" in batch.insert
 
 
-def test_the_mark_of_a_void_table_is_what_the_macro_writes(live: LiveTier) -> None:
+def test_the_mark_of_a_void_table_is_what_the_macro_writes(batches: Batches) -> None:
     macro = (ROOT / "macros" / "cdc" / "void_if.sql").read_text(encoding="utf-8")
     written = macro.split("-%}")[-1].split("{%-")[0].strip()
     assert VOID_CONDITION.findall(written) == ["{{ condition }}"]
-    assert all("> 0 and" in batch.is_void for batch in live.batches)
+    assert all("> 0 and" in batch.is_void for batch in batches.batches)
