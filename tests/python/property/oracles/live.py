@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.python.property.oracles.base import (
     Rates,
     Rows,
@@ -15,6 +17,7 @@ from tests.python.property.oracles.base import (
     successful,
 )
 from tests.python.property.oracles.core import fct_payments_by_minute
+from tests.python.property.source import Row
 
 
 @oracle("live_payments_by_minute")
@@ -80,6 +83,61 @@ def live_recent_payments(seen: Seen) -> Rows:
             "amount_eur": rates.eur(payment["amount"], payment["currency"], day_of(payment)),
             "status": payment["status"],
             "decline_code": payment["decline_code"],
+            "operation": event.op,
+            "committed_at": event.committed_at,
+        }
+
+
+@oracle("live_payment_offsets")
+def live_payment_offsets(seen: Seen) -> Rows:
+    for event in seen.events("transactions"):
+        assert event.key is not None
+        yield {"transaction_id": event.key[0]}
+
+
+@oracle(
+    "live_payment_changes",
+    # Clocks, and a list: a unit test has it.
+    ignore=(
+        "changes",
+        "captured_at",
+        "published_at",
+        "ingested_at",
+        "silver_at",
+        "gold_at",
+        "is_in_gold",
+    ),
+)
+def live_payment_changes(seen: Seen) -> Rows:
+    """The row after each change, of a delete the row before it."""
+    rates = Rates(seen)
+    merchants = {row["merchant_id"]: row for row in seen.rows("merchants")}
+    addresses = {row["ip"]: row for row in seen.rows("ip_geo")}
+    rows: dict[Any, Row] = {}
+    for event in seen.events("transactions"):
+        assert event.key is not None
+        payment = rows[event.key] = event.after or rows[event.key]
+        address = addresses.get(payment["ip"], {})
+        yield {
+            name: payment[name]
+            for name in (
+                "transaction_id",
+                "account_id",
+                "merchant_id",
+                "device_id",
+                "status",
+                "decline_code",
+                "ip",
+                "amount",
+                "occurred_at",
+                "updated_at",
+            )
+        } | {
+            "merchant_name": merchants.get(payment["merchant_id"], {}).get("merchant_name"),
+            "currency_code": payment["currency"],
+            "amount_eur": rates.eur(payment["amount"], payment["currency"], day_of(payment)),
+            "ip_country": address.get("country", ""),
+            "is_proxy_or_vpn": address.get("is_proxy_or_vpn", False),
             "operation": event.op,
             "committed_at": event.committed_at,
         }

@@ -496,3 +496,21 @@ def agg_adjustments_by_booking_day(seen: Seen) -> Rows:
             "refunded_amount_eur": rates.sum(refunded.get(key, []), "created_at"),
             "lost_amount_eur": rates.sum(lost.get(key, []), "closed_at"),
         }
+
+
+@oracle("fct_adjustments")
+def fct_adjustments(seen: Seen) -> Rows:
+    kinds = (("refunds", "refund", "created_at"), ("disputes", "dispute", "opened_at"))
+    for table, kind, moment in kinds:
+        for row in seen.rows(table):
+            yield {
+                "adjustment_id": row[f"{kind}_id"],
+                "transaction_id": row["transaction_id"],
+                "adjustment_type": kind,
+                "currency_code": row["currency"],
+                "status": row["status"],
+                "reason": row["reason"],
+                "amount": row["amount"],
+                "adjusted_at": row[moment],
+                "updated_at": row["updated_at"],
+            }

@@ -51,3 +51,10 @@ def silver_merchants_history(seen: Seen) -> Rows:
 @oracle("silver_heartbeats")
 def silver_heartbeats(seen: Seen) -> Rows:
     return (event.after for event in seen.events("heartbeat") if event.after)
+
+
+@oracle("silver_transactions_offsets")
+def silver_transactions_offsets(seen: Seen) -> Rows:
+    for event in seen.events("transactions"):
+        assert event.key is not None
+        yield {"transaction_id": event.key[0]}
