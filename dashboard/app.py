@@ -73,6 +73,13 @@ page = st.navigation(
                 url_path="sql",
                 help="Ask gold and silver yourself: read-only, with limits, history and export.",
             ),
+            st.Page(
+                "app_pages/payment.py",
+                title="Payment",
+                icon=":material/receipt_long:",
+                url_path="payment",
+                visibility="hidden",
+            ),
         ],
     }
 )

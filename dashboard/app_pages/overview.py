@@ -196,10 +196,19 @@ def merchants_table() -> None:
 @st.fragment(parallel=True, run_every=filters.every("5s"))
 def recent_payments() -> None:
     """The payments that changed last."""
+    if "picked_payment" in st.session_state:
+        st.rerun()
     with st.container(border=True):
         st.subheader("Recent payments", anchor=False)
         with ui.loading("recent", TABLE_HEIGHT):
             ui.guarded(recent_table)
+
+
+def pick_payment(ids: list[str]) -> None:
+    """The reader chose a row: the page, which only a whole run can leave, goes to its payment."""
+    rows = st.session_state["recent_payments"]["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        st.session_state["picked_payment"] = ids[rows[0]]
 
 
 def recent_table() -> None:
@@ -237,11 +246,18 @@ def recent_table() -> None:
         },
         hide_index=True,
         key="recent_payments",
+        on_select=lambda: pick_payment([str(row["transaction_id"]) for row in answer.rows]),
+        selection_mode="single-row",
         alt=f"The {len(frame)} payments that changed last, newest first",
     )
-    ui.footer("how_recent", [answer], "Newest change first, from the live view")
+    ui.footer(
+        "how_recent", [answer], "Newest change first, from the live view; a row opens its life"
+    )
 
 
+if "picked_payment" in st.session_state:
+    picked = st.session_state.pop("picked_payment")
+    st.switch_page("app_pages/payment.py", query_params={"payment": picked})
 live_strip()
 trend_charts()
 left_table, right_table = st.columns(2)

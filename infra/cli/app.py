@@ -146,6 +146,28 @@ def lag(
 
 
 @app.command()
+def trace(
+    payment: Annotated[
+        str, typer.Argument(help="Id of a payment (transaction_id).", metavar="TRANSACTION_ID")
+    ],
+    json: Json = False,
+) -> None:
+    """Tell the life of one payment, from its commit to gold, with milliseconds per hop.
+
+    One line per change: Postgres' log position and transaction, the time in each hop (debezium,
+    kafka, bronze, silver, gold), and what changed. Gold has a change by the end of the transform
+    cycle after silver; a time that was not kept is a dash. Then refunds and disputes, the rows of
+    gold the payment counts in, and whether silver and gold say what Postgres says: exit code 1 if
+    not.
+
+    Find an id: finhouse sql "select transaction_id from gold.live_recent_payments limit 5"
+    """
+    from infra.cli import trace as command
+
+    raise typer.Exit(command.run(payment, as_json=json))
+
+
+@app.command()
 def reconcile(json: Json = False) -> None:
     """Compare Postgres with silver and gold; exit code 1 on any difference."""
     from infra.cli import pipeline

@@ -13,12 +13,13 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cards, definitions, formats, periods, server, workbench
 from dashboard.connection import ClickHouseConnection
-from dashboard.queries import acceptance, accounts, fx, merchants, pipeline
+from dashboard.queries import acceptance, accounts, fx, merchants, payment, pipeline
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 from infra.docs.site import SITE
 from infra.errors import FinhouseError
 from infra.settings import ROOT, Settings
+from infra.transform import trace
 from ingestion import kafka
 from tests.python.dashboard.pages import OpenPage
 from tests.python.stack.world import World, finhouse
@@ -217,6 +218,41 @@ def test_accounts_shows_who_is_active_today(
     assert 1 <= before <= today <= after
     assert shown[known.metric("stickiness").label].endswith(" %")
     assert isinstance(connection.run(accounts.retention(12)).rows, tuple)
+
+
+def test_a_payments_life_is_what_bronze_silver_and_postgres_say(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    id = world.pay("8.90", at=datetime.now(UTC).isoformat(), status="pending")
+    world.write("update finance.transactions set status = 'success' where transaction_id = %s", id)
+    world.settle()
+    logged = world.ask(
+        "select _op, _offset, _lsn from bronze.transactions where _key like {key:String}"
+        " order by _offset limit 1 by _offset",
+        key=f"%{id}%",
+    )
+    app = open_page(payment=str(id)).switch_page("app_pages/payment.py").run()
+    assert not app.exception
+    assert not app.error
+    (life,) = (frame.value for frame in app.dataframe if "lsn" in frame.value.columns)
+    assert life["operation"].tolist() == ["insert", "update"]
+    assert life["kafka"].tolist() == [f"0 / {offset}" for _, offset, _ in logged]
+    assert life["lsn"].tolist() == [trace.lsn(position) for _, _, position in logged]
+    rows = connection.run(payment.changes(id)).rows
+    for row in rows:
+        times = [row[f"{name}_at"] for name in ("committed", "captured", "ingested", "silver")]
+        assert times == sorted(times)
+        assert row["silver_at"] <= row["gold_at"]
+        assert all(row[hop] >= 0 for hop in trace.HOPS.values())
+    applied = world.one(
+        "select max(_applied_at) from silver.transactions_deltas where _offset = {offset:UInt64}",
+        offset=logged[-1][1],
+    )
+    assert rows[0]["silver_at"].replace(tzinfo=None) == applied.replace(tzinfo=None)
+    stored = world.postgres.execute(
+        "select status, amount from finance.transactions where transaction_id = %s", [id]
+    ).fetchone()
+    assert (rows[0]["status"], rows[0]["amount"]) == stored
 
 
 def test_the_pipeline_page_says_what_the_checks_found(

@@ -56,6 +56,42 @@ def test_peek_shows_messages_and_rows(world: World) -> None:
     finhouse("peek", "no_such_thing", code=2)
 
 
+def test_trace_tells_a_payments_life_and_that_all_layers_agree(world: World) -> None:
+    id = world.pay("12.34", at="2026-02-15 10:00Z", status="pending", currency="USD")
+    world.write(
+        "update finance.transactions set status = 'success', amount = 12.30"
+        " where transaction_id = %s",
+        id,
+    )
+    world.settle()
+    told = json.loads(finhouse("trace", str(id), "--json"))
+    assert [change["operation"] for change in told["changes"]] == ["c", "u"]
+    changed = {field: (old, new) for field, old, new in told["changes"][1]["changes"]}
+    assert changed == {"status": ("pending", "success"), "amount": ("12.34", "12.30")}
+    hops = ("captured_ms", "published_ms", "ingested_ms", "silver_ms", "gold_ms")
+    for change in told["changes"]:
+        assert all(change[hop] >= 0 for hop in hops), change
+        assert change["is_in_gold"]
+    first, second = told["changes"]
+    assert first["_lsn"] < second["_lsn"] and first["_offset"] < second["_offset"]
+    assert {layer["verdict"] for layer in told["layers"]} <= {"equal", "behind"}
+    assert told["layers"][1]["verdict"] == "equal"
+    assert (told["postgres"]["status"], told["postgres"]["amount"]) == ("success", "12.30")
+    assert second["status"] == "success" and float(second["amount"]) == 12.3
+    assert {one["fact"] for one in told["counted_in"]} == {
+        "fct_payments_by_day",
+        "fct_payments_by_minute",
+    }
+    assert "status pending → success" in finhouse("trace", str(id))
+    world.write("delete from finance.transactions where transaction_id = %s", id)
+    world.settle()
+    gone = json.loads(finhouse("trace", str(id), "--json"))
+    assert (gone["postgres"], gone["counted_in"]) == (None, [])
+    assert gone["changes"][-1]["operation"] == "d"
+    finhouse("trace", "00000000-0000-0000-0000-00000000dead", code=1)
+    finhouse("trace", "nope", code=2)
+
+
 def test_env_is_enough_for_a_plain_dbt_build_which_changes_nothing(
     world: World,
 ) -> None:

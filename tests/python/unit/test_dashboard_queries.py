@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from dashboard import periods
-from dashboard.queries import acceptance, accounts, api, fx, merchants, pipeline
+from dashboard.queries import acceptance, accounts, api, fx, merchants, payment, pipeline
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 
@@ -58,6 +58,17 @@ CALLS = [
     fx.ageing(),
     fx.settling(UTC_DAYS),
     fx.revenue(UTC_DAYS),
+    payment.changes(UUID(int=1)),
+    payment.adjustments(UUID(int=1)),
+    payment.buckets(
+        {
+            "occurred_at": datetime(2026, 3, 29, 14, 37, 42, tzinfo=UTC),
+            "merchant_id": MERCHANT,
+            "currency_code": "USD",
+            "status": "failed",
+            "decline_code": None,
+        }
+    ),
     pipeline.reconciliation(),
     pipeline.differences(10),
     pipeline.reconciled_runs(),
