@@ -18,8 +18,10 @@ from tests.python.property.oracles.base import (
     minute_of,
     oracle,
     ratio,
+    seed_rows,
     successful,
     total,
+    total_or_none,
     trailing,
     value_of_bucket,
 )
@@ -331,6 +333,61 @@ def agg_amount_outliers(seen: Seen) -> Rows:
                 "mad_amount": mad,
                 "outlier_score": score,
             }
+
+
+@oracle("agg_velocity_flags")
+def agg_velocity_flags(seen: Seen) -> Rows:
+    limits = {(row["entity_type"], row["measure"]): row for row in seed_rows("velocity_limits")}
+    entities = list(agg_velocity_now(seen))
+    for (kind, measure), row in limits.items():
+        active = [one for one in entities if one["entity_type"] == kind and one[measure]]
+        if not active:
+            continue
+        usual = lower_median(one[measure] for one in active)
+        limit = max(int(row["minimum"]), int(row["times_median"]) * int(usual))
+        for one in active:
+            if one[measure] > limit:
+                yield {
+                    "entity_type": kind,
+                    "entity_id": one["entity_id"],
+                    "measure": measure,
+                    "as_of_minute": one["as_of_minute"],
+                    "count_measured": one[measure],
+                    "count_limit": limit,
+                    "times_limit": one[measure] / limit,
+                    "count_attempted_1m": one["count_attempted_1m"],
+                    "count_attempted_10m": one["count_attempted_10m"],
+                    "count_attempted_24h": one["count_attempted_24h"],
+                }
+
+
+@oracle("agg_risk_now")
+def agg_risk_now(seen: Seen) -> Rows:
+    now, rates = seen.now, Rates(seen)
+    bursts = [
+        burst
+        for burst in agg_card_testing_bursts(seen)
+        if now - DAY < burst["burst_last_at"] <= now
+    ]
+    outliers = list(agg_amount_outliers(seen))
+    flagged = total_or_none(
+        [burst["attempted_amount_eur"] for burst in bursts]
+        + [outlier["amount_eur"] for outlier in outliers]
+    )
+    attempted = rates.sum(
+        row for row in seen.rows("transactions") if now - DAY < minute_of(row) <= now
+    )
+    yield {
+        "as_of": now,
+        "count_flagged_entities": len(
+            {(flag["entity_type"], flag["entity_id"]) for flag in agg_velocity_flags(seen)}
+        ),
+        "count_burst_attempts": sum(burst["count_attempted"] for burst in bursts),
+        "count_outliers": len(outliers),
+        "flagged_amount_eur": flagged,
+        "attempted_amount_eur": attempted,
+        "flagged_volume_share": ratio(flagged, attempted),
+    }
 
 
 @oracle("agg_risk_signals_daily")
