@@ -44,6 +44,13 @@ page = st.navigation(
                 help="How many payments work, why others are declined, and when.",
             ),
             st.Page(
+                "app_pages/risk.py",
+                title="Risk and fraud",
+                icon=":material/gpp_maybe:",
+                url_path="risk",
+                help="What the rules flag: velocity, card testing, amounts, countries, merchants.",
+            ),
+            st.Page(
                 "app_pages/merchants.py",
                 title="Merchants",
                 icon=":material/storefront:",

@@ -296,6 +296,12 @@ def panel(
             guarded(body)
 
 
+def asked_page(key: str) -> int:
+    """The page of a table asked for, which only the URL knows until it is drawn; else the first."""
+    page = str(st.session_state.get(key, st.query_params.get(key, "")))
+    return int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1
+
+
 def number_column(metric: Metric, shown_as: str, label: str | None = None) -> Any:
     """A numeric column of a table with the label and the help of its metric."""
     return st.column_config.NumberColumn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -231,19 +230,15 @@ def first_page() -> None:
     st.session_state["page"] = 1
 
 
-def asked_page() -> int:
-    """The page asked for, which only the URL knows until it is drawn; else the first one."""
-    page = str(st.session_state.get("page", st.query_params.get("page", "")))
-    return int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1
-
-
 def merchants_table() -> None:
     """One page of merchants; a chosen row goes into the URL."""
     state = st.session_state
     search = str(state.get("search") or "").strip()[:SEARCH_LENGTH]
     sort = periods.choose(state.get("sort"), MEASURES, "Volume")
     lowest_first = periods.choose(state.get("order"), ORDERS, "Highest first")
-    answer = data.past(queries.merchants(search, sort, lowest_first, asked_page(), PAGE_ROWS))
+    answer = data.past(
+        queries.merchants(search, sort, lowest_first, ui.asked_page("page"), PAGE_ROWS)
+    )
     if not answer.rows:
         st.caption(
             "No merchant has this name or id." if search else "No payments in the last 30 days."

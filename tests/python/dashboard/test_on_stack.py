@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -12,8 +13,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import cards, definitions, formats, periods, server, workbench
-from dashboard.connection import ClickHouseConnection
-from dashboard.queries import acceptance, accounts, fx, merchants, payment, pipeline
+from dashboard.connection import ClickHouseConnection, Row
+from dashboard.queries import acceptance, accounts, fx, merchants, payment, pipeline, risk
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 from infra.docs.site import SITE
@@ -153,6 +154,69 @@ def test_a_merchant_is_found_by_its_id_and_shown_with_its_own_payments(
     ]
     assert volume[-1] == "€ 100.26"
     assert app.dataframe[0].value["attempts"].tolist() == [3]
+
+
+def test_risk_shows_a_burst_of_card_testing_with_its_last_payment(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    now = datetime.now(UTC)
+    merchant_id, ip = uuid4(), f"2001:db8::f{uuid4().hex[:3]}"
+    # five attempts in one slot of five minutes, by three accounts; yesterday, so no slot is ahead
+    at = (now - timedelta(days=1)).replace(minute=2, second=0, microsecond=0)
+    accounts_of_ring = [uuid4(), uuid4(), uuid4()]
+    for number in range(5):
+        last = world.pay(
+            "1.11",
+            at=(at + timedelta(seconds=number)).isoformat(),
+            merchant=merchant_id,
+            account=accounts_of_ring[number % 3],
+            ip=ip,
+            status="failed",
+            decline_code="do_not_honor",
+        )
+    world.settle()
+    days = periods.days_of(periods.RANGES["24h"], now)
+    counted: list[object] = []
+    deadline = time.monotonic() + 60
+    # of a fact that holds some payments only nobody can tell whether it has all
+    while counted != [(5, 3, Decimal("5.55"))] and time.monotonic() < deadline:
+        time.sleep(1)
+        counted = list(
+            world.ask(
+                "select count_attempted, count_accounts, attempted_amount_eur"
+                " from gold.agg_card_testing_bursts"
+                " where payment_date = {day:Date} and ip = {ip:String}",
+                day=at.date(),
+                ip=ip,
+            )
+        )
+    assert counted == [(5, 3, Decimal("5.55"))]
+    found: list[Row] = []
+    page = 1
+    while not found:
+        rows = connection.run(risk.bursts(days, page, 10)).rows
+        assert rows
+        assert rows[0]["page"] == page
+        found = [row for row in rows if row["ip"] == ip]
+        page += 1
+    (detail,) = connection.run(risk.burst_details(found)).rows
+    assert (detail["merchant_id"], str(detail["transaction_id"])) == (merchant_id, str(last))
+    app = open_page(range="24h", bursts_page=str(page - 1)).switch_page("app_pages/risk.py").run()
+    assert not app.exception
+    assert not app.error
+    known = definitions.of("agg_risk_signals_daily")
+    shown = {metric.label: metric.value for metric in app.metric}
+    total = connection.run(risk.signals(days)).rows[-1]["total_burst_attempts"]
+    # traffic may run
+    label = known.metric("count_burst_attempts").label
+    assert 5 <= int(shown[label].replace(",", "")) <= total
+    (matrix,) = world.ask(
+        "select sum(count_attempted) from gold.agg_geo_daily where payment_date = {day:Date}",
+        day=at.date(),
+    )
+    yesterday = periods.Days(at.date(), at.date())
+    pairs = connection.run(risk.countries(yesterday)).rows
+    assert sum(row["count_attempted"] for row in pairs) == matrix[0]
 
 
 def test_fx_and_settlement_shows_what_is_pending_and_earned(

@@ -106,11 +106,12 @@ class World:
         account: UUID | None = None,
         decline_code: str | None = None,
         device: str | None = None,
+        ip: str | None = None,
     ) -> UUID:
         """Insert one payment and return its id."""
         id = id or uuid4()
         self.write(
-            "insert into finance.transactions values (%s, %s, %s, %s, %s, %s, %s, %s, null, %s)",
+            "insert into finance.transactions values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             id,
             account or uuid4(),
             merchant or uuid4(),
@@ -119,6 +120,7 @@ class World:
             currency,
             status,
             decline_code,
+            ip,
             device,
         )
         return id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from dashboard import periods
-from dashboard.queries import acceptance, accounts, api, fx, merchants, payment, pipeline
+from dashboard.queries import acceptance, accounts, api, fx, merchants, payment, pipeline, risk
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 
@@ -17,6 +18,12 @@ WINDOW = periods.window_of(periods.RANGES["24h"], datetime(2026, 3, 29, 14, 37, 
 DAYS = (date(2026, 3, 1), date(2026, 3, 30))
 UTC_DAYS = periods.Days(*DAYS)
 MERCHANT = UUID(int=7)
+BURST = {
+    "ip": "81.0.0.1') or 1 = 1 --",
+    "burst_first_at": datetime(2026, 3, 29, 10, 0, 0, 5, tzinfo=UTC),
+    "burst_last_at": datetime(2026, 3, 29, 10, 4, tzinfo=UTC),
+}
+LATER_BURST = {**BURST, "ip": "81.0.0.2", "burst_last_at": datetime(2026, 3, 29, 11, tzinfo=UTC)}
 CALLS = [
     queries.kpis(WINDOW),
     queries.trend(WINDOW),
@@ -69,6 +76,19 @@ CALLS = [
             "decline_code": None,
         }
     ),
+    risk.now(),
+    risk.signals(UTC_DAYS),
+    risk.mismatch(UTC_DAYS),
+    risk.mismatch_by_day(UTC_DAYS, timedelta(days=7)),
+    risk.disputes(UTC_DAYS),
+    risk.disputes_by_day(UTC_DAYS),
+    risk.vamp(12),
+    risk.velocity(2, 10),
+    risk.bursts(UTC_DAYS, 2, 10),
+    risk.burst_details([BURST]),
+    risk.outliers(100),
+    risk.trips(UTC_DAYS, 2, 10),
+    risk.countries(UTC_DAYS),
     pipeline.reconciliation(),
     pipeline.differences(10),
     pipeline.reconciled_runs(),
@@ -167,3 +187,27 @@ def test_a_search_is_a_value_and_never_part_of_the_sql() -> None:
     assert hostile not in call.sql
     assert dict(call.parameters)["search"] == hostile
     assert dict(call.parameters)["sign"] == 1
+
+
+def test_bursts_are_one_parameter_and_their_payments_are_of_their_time() -> None:
+    call = risk.burst_details([BURST, LATER_BURST])
+    assert "81.0.0" not in call.sql
+    parameters = dict(call.parameters)
+    assert json.loads(str(parameters["bursts"]))[0] == [
+        BURST["ip"],
+        "2026-03-29T10:00:00.000005+00:00",
+        "2026-03-29T10:04:00+00:00",
+    ]
+    assert parameters["first_at"] == "2026-03-29T10:00:00.000005+00:00"
+    assert parameters["last_at"] == "2026-03-29T11:00:00+00:00"
+
+
+def test_signals_are_totalled_over_the_range_and_drawn_over_more_days() -> None:
+    days = periods.Days(date(2026, 3, 28), date(2026, 3, 29))
+    assert dict(risk.signals(days, days.at_least(14)).parameters) == {
+        "from": "2026-03-28",
+        "to": "2026-03-30",
+        "complete_to": "2026-03-29",
+        "drawn_from": "2026-03-16",
+        "drawn_days": 14,
+    }

@@ -1,0 +1,102 @@
+"""Builds the ECharts options of the page Risk and fraud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from dashboard import formats
+from dashboard.charts import Option, Row
+
+# reads on light and dark; the countries that most payments come from stand out
+LOW_TO_HIGH = ("#CCFBF1", "#FBBF24", "#C2410C")
+AT_HOME = "rgba(138, 151, 168, 0.28)"
+
+
+def countries_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row per pair of countries: `percent` if they differ, `home` if not or one is unknown."""
+    shares = [float(row["share_percent"]) for row in rows]
+    abroad = [bool(row["is_mismatch"]) for row in rows]
+    return pd.DataFrame(
+        {
+            "account": [row["home"] for row in rows],
+            "address": [row["seen_in"] for row in rows],
+            "percent": pd.Series(
+                [s if away else None for s, away in zip(shares, abroad, strict=True)],
+                dtype="float64",
+            ),
+            # a place on the map, whose colour is no share
+            "home": pd.Series([None if away else 0.0 for away in abroad], dtype="float64"),
+            "share": [f"{share:.2f} %" for share in shares],
+            "attempts": [formats.integer(row["count_attempted"]) for row in rows],
+        }
+    )
+
+
+def places(names: pd.Series) -> list[str]:
+    """The countries of an axis by name, the unknown ones last."""
+    return sorted(set(names), key=lambda name: (name == "unknown", name))
+
+
+def countries_option(frame: pd.DataFrame) -> Option:
+    """Where the payments of each country's accounts come from; grey where that is no mismatch."""
+    known = frame["percent"].dropna()
+    high = float(known.max()) if len(known) else 1.0
+    gap = {"borderWidth": 1, "borderColor": "rgba(128, 128, 128, 0.15)", "borderRadius": 2}
+    pair = "Account {@account}, address {@address}<br>{@attempts} attempts, "
+    axis: Option = {"type": "category", "axisTick": {"show": False}, "axisLine": {"show": False}}
+    axis["axisLabel"] = {"interval": 0, "hideOverlap": True}
+    return {
+        "dataset": {"source": frame},
+        "grid": {"left": 24, "right": 8, "top": 28, "bottom": 78, "containLabel": True},
+        "tooltip": {},
+        "xAxis": {
+            **axis,
+            "data": places(frame["address"]),
+            "name": "Country of the IP address",
+            "nameLocation": "middle",
+            "nameGap": 28,
+        },
+        "yAxis": {
+            **axis,
+            "data": places(frame["account"]),
+            "inverse": True,
+            "name": "Country of the account",
+            "nameLocation": "start",
+            "nameTextStyle": {"align": "left"},
+            "nameGap": 12,
+        },
+        "visualMap": {
+            "type": "continuous",
+            "seriesIndex": 0,
+            "dimension": list(frame.columns).index("percent"),
+            "min": 0,
+            "max": high if high > 0 else 1,
+            "precision": 1,
+            "calculable": False,
+            "orient": "horizontal",
+            "left": "center",
+            "bottom": 0,
+            "itemHeight": 160,
+            "itemWidth": 12,
+            "text": [f"{high:.1f} %", "0 %"],
+            "inRange": {"color": list(LOW_TO_HIGH)},
+        },
+        "series": [
+            {
+                "type": "heatmap",
+                "name": "Another country",
+                "encode": {"x": "address", "y": "account", "value": "percent"},
+                "itemStyle": gap,
+                "tooltip": {"formatter": f"{pair}{{@share}} of the account country's"},
+            },
+            {
+                "type": "heatmap",
+                "name": "The same or unknown",
+                "encode": {"x": "address", "y": "account", "value": "home"},
+                "itemStyle": {**gap, "color": AT_HOME},
+                "tooltip": {"formatter": f"{pair}{{@share}}: no mismatch"},
+            },
+        ],
+    }

@@ -1,0 +1,445 @@
+"""Queries of the page Risk and fraud: what the rules flag, per day and now, and whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from dashboard.periods import Days
+from dashboard.queries.call import Call, of_days
+
+Row = Mapping[str, Any]
+
+NOW = """
+select
+    as_of,
+    count_flagged_entities,
+    count_burst_attempts,
+    count_outliers,
+    flagged_amount_eur,
+    attempted_amount_eur,
+    flagged_volume_share
+from gold.agg_risk_now
+"""
+
+# A day without a signal has no row in the mart; here it has one of zeros.
+SIGNALS = """
+with
+days as (
+    select arrayJoin(
+        arrayMap(number -> {drawn_from:Date} + number, range({drawn_days:UInt16}))
+    ) as payment_date
+),
+
+daily as (
+    select
+        days.payment_date as payment_date,
+        ifNull(signals.count_burst_attempts, 0) as count_burst_attempts,
+        ifNull(signals.count_trips, 0) as count_trips
+    from days
+    left join (
+        select payment_date, count_burst_attempts, count_trips
+        from gold.agg_risk_signals_daily
+        where payment_date >= {drawn_from:Date} and payment_date < {to:Date}
+    ) as signals
+        on days.payment_date = signals.payment_date
+)
+
+select
+    payment_date as drawn_at,
+    count_burst_attempts,
+    count_trips,
+    sumIf(daily.count_burst_attempts, daily.payment_date >= {from:Date}) over ()
+        as total_burst_attempts,
+    sumIf(daily.count_trips, daily.payment_date >= {from:Date}) over () as total_trips,
+    -- today still fills: comparisons leave it out
+    sumIf(
+        daily.count_burst_attempts,
+        daily.payment_date >= {from:Date} and daily.payment_date < {complete_to:Date}
+    ) over () as complete_burst_attempts,
+    sumIf(
+        daily.count_trips,
+        daily.payment_date >= {from:Date} and daily.payment_date < {complete_to:Date}
+    ) over () as complete_trips
+from daily
+order by payment_date
+"""
+
+MISMATCH = """
+with
+periods as (
+    -- today still fills: 'now' counts it, 'complete' leaves it out for comparisons
+    select
+        arrayJoin(if(payment_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        count_attempted,
+        count_both_known,
+        count_mismatched
+    from gold.agg_geo_mismatch_daily
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+)
+
+select
+    period,
+    sum(periods.count_attempted) as count_attempted,
+    sum(periods.count_mismatched) as count_mismatched,
+    count_mismatched / nullIf(sum(periods.count_both_known), 0) as geo_mismatch_rate
+from periods
+group by period
+"""
+
+MISMATCH_BY_DAY = """
+select
+    payment_date + {shift:UInt16} as drawn_at,
+    100 * geo_mismatch_rate as mismatch_percent,
+    100 * proxy_share as proxy_percent
+from gold.agg_geo_mismatch_daily
+where payment_date >= {from:Date} and payment_date < {to:Date}
+order by payment_date
+"""
+
+DISPUTES = """
+with
+periods as (
+    select
+        arrayJoin(if(dispute_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        count_opened,
+        count_successful
+    from gold.agg_disputes_daily
+    where dispute_date >= {from:Date} and dispute_date < {to:Date}
+)
+
+select
+    period,
+    sum(periods.count_opened) as count_opened,
+    count_opened / nullIf(sum(periods.count_successful), 0) as dispute_activity
+from periods
+group by period
+"""
+
+DISPUTES_BY_DAY = """
+select
+    dispute_date as drawn_at,
+    100 * dispute_activity as activity_percent
+from gold.agg_disputes_daily
+where dispute_date >= {from:Date} and dispute_date < {to:Date}
+order by dispute_date
+"""
+
+VAMP = """
+select
+    month_start_date,
+    sum(vamp.count_vamp_cases) as count_vamp_cases,
+    sum(vamp.count_settled_payments) as count_settled_payments,
+    count_vamp_cases / nullIf(count_settled_payments, 0) as vamp_ratio
+from gold.agg_vamp_monthly as vamp
+group by month_start_date
+order by month_start_date desc
+limit {months:UInt8}
+"""
+
+VELOCITY = """
+with
+placed as (
+    select
+        *,
+        row_number() over (order by times_limit desc, entity_type, entity_id, measure) as place,
+        count() over () as count_found
+    from gold.agg_velocity_flags
+),
+
+paged as (
+    -- a page behind the last one is the last one
+    select
+        *,
+        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
+    from placed
+)
+
+select
+    entity_type,
+    entity_id,
+    measure,
+    as_of_minute,
+    count_measured,
+    count_limit,
+    times_limit,
+    count_attempted_1m,
+    count_attempted_24h,
+    count_found,
+    page
+from paged
+where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
+order by place
+"""
+
+BURSTS = """
+with
+placed as (
+    select
+        *,
+        row_number() over (order by burst_first_at desc, ip) as place,
+        count() over () as count_found
+    from gold.agg_card_testing_bursts
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+),
+
+paged as (
+    select
+        *,
+        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
+    from placed
+)
+
+select
+    ip,
+    ip_country,
+    is_proxy_or_vpn,
+    burst_first_at,
+    burst_last_at,
+    count_attempted,
+    count_accounts,
+    count_merchants,
+    attempted_amount_eur,
+    100 * declined_share as declined_percent,
+    count_found,
+    page
+from paged
+where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
+order by place
+"""
+
+# The bursts come as JSON: a list is one parameter, and nothing in it is SQL.
+BURST_DETAILS = """
+with
+bursts as (
+    select
+        burst.1 as ip,
+        parseDateTime64BestEffort(burst.2, 6, 'UTC') as burst_first_at,
+        parseDateTime64BestEffort(burst.3, 6, 'UTC') as burst_last_at
+    from (
+        select arrayJoin(
+            JSONExtract({bursts:String}, 'Array(Tuple(String, String, String))')
+        ) as burst
+    )
+),
+
+payments as (
+    -- a change takes the row of before back: what adds up to none is gone
+    select
+        ip,
+        occurred_at,
+        transaction_id,
+        merchant_id,
+        device_id
+    from gold.fct_watched_payments
+    where
+        occurred_at >= parseDateTime64BestEffort({first_at:String}, 6, 'UTC')
+        and occurred_at <= parseDateTime64BestEffort({last_at:String}, 6, 'UTC')
+        and amount < 15
+    group by ip, occurred_at, transaction_id, merchant_id, device_id
+    having sum(count_payments) > 0
+),
+
+described as (
+    select
+        bursts.ip as ip,
+        bursts.burst_first_at as burst_first_at,
+        topK(1)(payments.merchant_id)[1] as merchant_id,
+        topK(1)(payments.device_id)[1] as device_id,
+        uniqExact(payments.device_id) as count_devices,
+        argMax(payments.transaction_id, payments.occurred_at) as transaction_id
+    from bursts
+    inner join payments on bursts.ip = payments.ip
+    where
+        payments.occurred_at >= bursts.burst_first_at
+        and payments.occurred_at <= bursts.burst_last_at
+    group by ip, burst_first_at
+)
+
+select
+    described.ip as ip,
+    described.burst_first_at as burst_first_at,
+    described.merchant_id as merchant_id,
+    merchants.merchant_name as merchant_name,
+    described.device_id as device_id,
+    described.count_devices as count_devices,
+    described.transaction_id as transaction_id
+from described
+left join gold.dim_merchants as merchants on described.merchant_id = merchants.merchant_id
+settings join_use_nulls = 1
+"""
+
+OUTLIERS = """
+select
+    outliers.transaction_id as transaction_id,
+    outliers.account_id as account_id,
+    outliers.merchant_id as merchant_id,
+    merchants.merchant_name as merchant_name,
+    outliers.currency_code as currency_code,
+    outliers.status as status,
+    outliers.occurred_at as occurred_at,
+    outliers.amount as amount,
+    outliers.amount_eur as amount_eur,
+    outliers.count_usual as count_usual,
+    toDecimal64(outliers.median_amount, 2) as median_amount,
+    outliers.outlier_score as outlier_score
+from gold.agg_amount_outliers as outliers
+left join gold.dim_merchants as merchants on outliers.merchant_id = merchants.merchant_id
+order by outlier_score desc, transaction_id asc
+limit {limit:UInt32}
+settings join_use_nulls = 1
+"""
+
+TRIPS = """
+with
+placed as (
+    select
+        *,
+        row_number() over (order by arrived_at desc, account_id, to_country) as place,
+        count() over () as count_found
+    from gold.agg_impossible_travel
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+),
+
+paged as (
+    select
+        *,
+        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
+    from placed
+)
+
+select
+    account_id,
+    from_country,
+    to_country,
+    departed_at,
+    arrived_at,
+    elapsed_minutes,
+    count_found,
+    page
+from paged
+where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
+order by place
+"""
+
+COUNTRIES = """
+with
+pairs as (
+    select
+        if(account_country = '', 'unknown', account_country) as home,
+        if(ip_country = '', 'unknown', ip_country) as seen_in,
+        sum(count_attempted) as count_attempted
+    from gold.agg_geo_daily
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+    group by home, seen_in
+    having count_attempted > 0
+)
+
+select
+    home,
+    seen_in,
+    count_attempted,
+    home != 'unknown' and seen_in != 'unknown' and home != seen_in as is_mismatch,
+    100 * count_attempted / nullIf(sum(count_attempted) over (partition by home), 0)
+        as share_percent
+from pairs
+order by home, seen_in
+"""
+
+
+def now() -> Call:
+    """What the rules flag now, and of the last 24 hours."""
+    return Call("risk_now", NOW.strip())
+
+
+def signals(days: Days, drawn: Days | None = None) -> Call:
+    """Flagged attempts per day that is drawn (the days themselves if None), a day without any as
+    zero, and beside each their totals over the days: `total_`, and `complete_` without today."""
+    drawn = drawn or days
+    return of_days(
+        "risk_signals",
+        SIGNALS,
+        days.first,
+        days.after,
+        complete_to=days.today.isoformat(),
+        drawn_from=drawn.first.isoformat(),
+        drawn_days=(drawn.after - drawn.first).days,
+    )
+
+
+def mismatch(days: Days) -> Call:
+    """Payments from another country than the account's over the days: `now` and `complete`."""
+    return _totals("geo_mismatch", MISMATCH, days)
+
+
+def mismatch_by_day(days: Days, shift: timedelta = timedelta(0)) -> Call:
+    """Mismatch and proxies in percent, one row per day; with a shift those so much earlier, on the
+    same axis."""
+    return of_days(
+        "geo_mismatch_by_day",
+        MISMATCH_BY_DAY,
+        days.first - shift,
+        days.after - shift,
+        shift=shift.days,
+    )
+
+
+def disputes(days: Days) -> Call:
+    """Dispute activity over the days: `now` and `complete`."""
+    return _totals("disputes", DISPUTES, days)
+
+
+def disputes_by_day(days: Days) -> Call:
+    """Dispute activity in percent, one row per day."""
+    return of_days("disputes_by_day", DISPUTES_BY_DAY, days.first, days.after)
+
+
+def vamp(months: int) -> Call:
+    """The VAMP proxy of all merchants together, one row per month, newest first."""
+    return Call("vamp", VAMP.strip(), (("months", months),))
+
+
+def velocity(page: int, size: int) -> Call:
+    """One page of who is above a limit now, furthest above first."""
+    return Call("velocity_flags", VELOCITY.strip(), (("page", page), ("size", size)))
+
+
+def bursts(days: Days, page: int, size: int) -> Call:
+    """One page of the bursts of card testing of the days, newest first."""
+    return of_days("bursts", BURSTS, days.first, days.after, page=page, size=size)
+
+
+def burst_details(found: Sequence[Row]) -> Call:
+    """Of bursts (at least one): the merchant and the device each uses most, its last payment."""
+    moments = [
+        (row["burst_first_at"].isoformat(), row["burst_last_at"].isoformat()) for row in found
+    ]
+    listed = [(row["ip"], *moment) for row, moment in zip(found, moments, strict=True)]
+    parameters = {
+        "bursts": orjson.dumps(listed).decode(),
+        "first_at": min(first for first, _ in moments),
+        "last_at": max(last for _, last in moments),
+    }
+    return Call("burst_details", BURST_DETAILS.strip(), tuple(parameters.items()))
+
+
+def outliers(limit: int) -> Call:
+    """Attempts of the last 24 hours with an unusual amount, the most unusual first."""
+    return Call("outliers", OUTLIERS.strip(), (("limit", limit),))
+
+
+def trips(days: Days, page: int, size: int) -> Call:
+    """One page of the impossible trips of the days, newest first."""
+    return of_days("trips", TRIPS, days.first, days.after, page=page, size=size)
+
+
+def countries(days: Days) -> Call:
+    """Attempts by country of the account and of the IP address, in percent of the account's."""
+    return of_days("countries", COUNTRIES, days.first, days.after)
+
+
+def _totals(name: str, sql: str, days: Days) -> Call:
+    return of_days(name, sql, days.first, days.after, complete_to=days.today.isoformat())

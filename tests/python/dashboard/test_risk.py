@@ -1,0 +1,304 @@
+"""The page Risk and fraud in each of its states, on a stubbed warehouse."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from uuid import UUID
+
+import pytest
+
+from dashboard import definitions
+from tests.python.dashboard.pages import UNREACHABLE, OpenPage, captions, metrics, options
+
+PAGE = "app_pages/risk.py"
+ONE, TWO = UUID(int=1), UUID(int=2)
+TODAY = datetime.now(UTC).date()
+MOMENT = datetime(2026, 3, 29, 14, 37, 42, 123456, tzinfo=UTC)
+COMPONENTS = ("dispute_rate", "decline_rate", "refund_rate", "geo_share", "velocity", "risk_rating")
+TABLES = ("velocity_flags", "bursts", "outliers", "trips", "riskiest")
+
+
+def rates(**changed: Any) -> list[dict[str, Any]]:
+    """The rows `now` and `complete` of a rate."""
+    row = {"count_attempted": 100, "geo_mismatch_rate": 0.25, "dispute_activity": 0.0125}
+    return [{**row, "period": period, **changed} for period in ("now", "complete")]
+
+
+def signals(day: date, attempts: int, trips: int) -> dict[str, Any]:
+    """A day of the rules, with the totals of all days."""
+    return {
+        "drawn_at": day,
+        "count_burst_attempts": attempts,
+        "count_trips": trips,
+        "total_burst_attempts": 60,
+        "total_trips": 7,
+        "complete_burst_attempts": 40,
+        "complete_trips": 5,
+    }
+
+
+@pytest.fixture(autouse=True)
+def rows(warehouse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """What the warehouse answers to this page; labels are bare names, as there is no manifest."""
+    load = definitions.load
+    monkeypatch.setattr(
+        definitions,
+        "load",
+        lambda model=definitions.KPI_MODEL: load(tmp_path / "manifest.json", model),
+    )
+    yesterday = TODAY - timedelta(days=1)
+    paged = {"count_found": 1, "page": 1}
+    burst = {"ip": "81.0.0.1", "burst_first_at": MOMENT}
+    warehouse.rows.update(
+        risk_now=[
+            {
+                "count_flagged_entities": 3,
+                "count_outliers": 4,
+                "flagged_volume_share": 0.0123,
+            }
+        ],
+        risk_signals=[signals(yesterday, 40, 5), signals(TODAY, 20, 2)],
+        geo_mismatch=rates(),
+        geo_mismatch_by_day=[
+            {"drawn_at": day, "mismatch_percent": 25.0, "proxy_percent": None}
+            for day in (yesterday, TODAY)
+        ],
+        disputes=rates(),
+        disputes_by_day=[{"drawn_at": yesterday, "activity_percent": 1.0}],
+        vamp=[
+            {"month_start_date": date(2026, 11, 1), "vamp_ratio": 0.05},
+            {"month_start_date": date(2026, 10, 1), "vamp_ratio": 0.01},
+        ],
+        velocity_flags=[
+            {
+                "entity_type": "device",
+                "entity_id": "dev_'); drop table x --\\",
+                "measure": "count_attempted_10m",
+                "as_of_minute": MOMENT,
+                "count_measured": 31,
+                "count_limit": 30,
+                "times_limit": 31 / 30,
+                "count_attempted_1m": 2,
+                "count_attempted_24h": 40,
+                **paged,
+            }
+        ],
+        bursts=[
+            {
+                **burst,
+                "ip_country": "",
+                "is_proxy_or_vpn": True,
+                "burst_last_at": MOMENT + timedelta(seconds=200),
+                "count_attempted": 12,
+                "count_accounts": 9,
+                "count_merchants": 1,
+                "attempted_amount_eur": Decimal("36.30500000"),
+                "declined_percent": 75.0,
+                **paged,
+            }
+        ],
+        burst_details=[
+            {
+                **burst,
+                "merchant_id": ONE,
+                "merchant_name": "A #1 shop / café",
+                "device_id": "dev_1",
+                "count_devices": 1,
+                "transaction_id": TWO,
+            }
+        ],
+        outliers=[
+            {
+                "transaction_id": TWO,
+                "account_id": ONE,
+                "merchant_id": ONE,
+                "merchant_name": None,
+                "currency_code": "USD",
+                "status": "failed",
+                "occurred_at": MOMENT,
+                "amount": Decimal("1660.00"),
+                "amount_eur": None,
+                "count_usual": 11,
+                "median_amount": Decimal("1.98"),
+                "outlier_score": 1674.8,
+            }
+        ],
+        trips=[
+            {
+                "account_id": ONE,
+                "from_country": "DE",
+                "to_country": "JP",
+                "departed_at": MOMENT,
+                "arrived_at": MOMENT,
+                "elapsed_minutes": 3,
+                **paged,
+            }
+        ],
+        countries=[
+            {
+                "home": "DE",
+                "seen_in": seen_in,
+                "count_attempted": 10,
+                "is_mismatch": int(seen_in != "DE"),
+                "share_percent": 50.0,
+            }
+            for seen_in in ("DE", "FR")
+        ],
+        riskiest=[
+            {
+                "merchant_id": ONE,
+                "merchant_name": "Harbour Books",
+                "risk_score": 0.6,
+                **{f"{component}_part": 0.1 for component in COMPONENTS},
+            }
+        ],
+    )
+    return warehouse
+
+
+@pytest.fixture
+def open_it(open_page: OpenPage) -> OpenPage:
+    """Opens the page itself at a URL with these query parameters."""
+    return lambda **url: open_page(**url).switch_page(PAGE).run()
+
+
+def table(app: Any, column: str) -> Any:
+    """The table that has this column."""
+    (found,) = (frame.value for frame in app.dataframe if column in frame.value.columns)
+    return found
+
+
+def test_it_shows_what_is_flagged_and_how_it_changed(rows: Any, open_it: OpenPage) -> None:
+    app = open_it(range="7d")
+    assert not app.exception
+    assert not app.error
+    assert metrics(app) == {
+        "Burst attempts": "60",
+        "Trips": "7",
+        "Outliers": "4",
+        "Flagged entities": "3",
+        "Flagged volume share": "1.23 %",
+        "Geo mismatch rate": "25.00 %",
+        "Dispute activity": "0",  # a bare name says nothing of its format
+        "Vamp ratio": "0",
+    }
+    shown = {metric.label: metric for metric in app.metric}
+    # 40 of the whole days against 60 of the week before
+    assert shown["Burst attempts"].delta == "-33.3 %"
+    assert len(options(app)) == 2
+    assert "up to a minute old" in captions(app)
+
+
+def test_the_card_of_a_month_names_the_month_before(rows: Any, open_it: OpenPage) -> None:
+    card = next(metric for metric in open_it().metric if metric.label == "Vamp ratio")
+    assert card.proto.delta_description == "November 2026, so far · Oct 1.00 %"
+
+
+def test_each_row_leads_to_its_payment_merchant_or_payments(rows: Any, open_it: OpenPage) -> None:
+    app = open_it()
+    burst = table(app, "lasted").iloc[0]
+    assert burst["payment"] == f"/payment?payment={TWO}"
+    place, _, name = burst["merchant"].partition("#")
+    assert place == f"/merchants?merchant={ONE}"
+    assert unquote(name) == "A #1 shop / café"
+    assert (burst["lasted"], burst["country"], str(burst["volume"])) == (
+        "3 min 20 s",
+        "unknown",
+        "36.30",
+    )
+    outlier = table(app, "usual").iloc[0]
+    assert outlier["payment"] == f"/payment?payment={TWO}"
+    assert (outlier["amount"], outlier["eur"]) == ("USD 1,660.00", None)
+    trip = table(app, "trip").iloc[0]
+    assert trip["trip"] == "DE → JP"
+    assert f"account_id = '{ONE}'" in parse_qs(urlsplit(trip["payments"]).query)["q"][0]
+
+
+def test_a_hostile_id_stays_one_literal_of_the_statement(rows: Any, open_it: OpenPage) -> None:
+    flagged = table(open_it(), "kind").iloc[0]
+    assert (flagged["kind"], flagged["counted"], flagged["limit"]) == ("Device", 31, 30)
+    link = urlsplit(flagged["payments"])
+    assert link.path == "/sql"
+    (statement,) = parse_qs(link.query)["q"]
+    assert r"where device_id = 'dev_\'); drop table x --\\'" in statement
+
+
+def test_a_burst_that_changed_meanwhile_has_no_links(rows: Any, open_it: OpenPage) -> None:
+    rows.rows["burst_details"] = []
+    app = open_it()
+    assert not app.exception
+    burst = table(app, "lasted").iloc[0]
+    assert burst["payment"] is None
+    assert burst["merchant"] is None
+
+
+def test_pages_go_to_the_server(rows: Any, open_it: OpenPage) -> None:
+    rows.rows["velocity_flags"][0].update(count_found=25, page=3)
+    app = open_it(velocity_page="3", trips_page="2", bursts_page="7")
+    assert not app.exception
+    assert rows.last("velocity_flags") == {"page": 3, "size": 10}
+    assert rows.last("trips")["page"] == 2
+    assert rows.last("bursts")["page"] == 7
+    assert "21–21 of 25" in captions(app)
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "99999999999", "1 union all select 1", "\x00", "²"])
+def test_a_hostile_page_is_the_first_one(rows: Any, value: str, open_it: OpenPage) -> None:
+    app = open_it(velocity_page=value, trips_page=value, bursts_page=value, range=value)
+    assert not app.exception
+    assert {rows.last(name)["page"] for name in ("velocity_flags", "trips", "bursts")} == {1}
+
+
+def test_without_a_signal_each_table_says_so(rows: Any, open_it: OpenPage) -> None:
+    for name in TABLES:
+        rows.rows[name] = []
+    app = open_it()
+    assert not app.exception
+    assert not app.dataframe
+    said = captions(app)
+    assert "No account, device or address is above a limit." in said
+    assert "No burst of card testing on these days." in said
+    assert "No unusual amount in the last 24 hours." in said
+    assert "No impossible travel on these days." in said
+
+
+def test_an_empty_warehouse_says_how_to_fill_it(rows: Any, open_it: OpenPage) -> None:
+    rows.rows = {name: [] for name in rows.rows} | {
+        "first_day": [{"first_day": None}],
+        "freshness": rows.rows["freshness"],
+    }
+    app = open_it()
+    assert not app.exception
+    assert any("./finhouse gen --resume" in info.value for info in app.info)
+    assert metrics(app)["Flagged volume share"] == "n/a"
+    assert not options(app)
+
+
+def test_without_clickhouse_it_says_what_why_and_fix(rows: Any, open_it: OpenPage) -> None:
+    rows.error = UNREACHABLE
+    app = open_it()
+    assert not app.exception
+    assert not app.metric
+    assert "Connection refused" in app.error[0].value
+    assert captions(app).count("Waiting for the warehouse.") == 8
+
+
+def test_a_standstill_is_said(rows: Any, open_it: OpenPage) -> None:
+    rows.lags([0.1, 0.2, 400.0, 400.0, 400.0])
+    assert "kafka → bronze" in open_it().warning[0].value
+
+
+def test_without_earlier_days_nothing_is_compared(rows: Any, open_it: OpenPage) -> None:
+    rows.rows["first_day"] = [{"first_day": TODAY}]
+    card = next(metric for metric in open_it(range="7d").metric if metric.label == "Trips")
+    assert not card.delta
+    assert card.proto.delta_description == "no earlier data"
+
+
+def test_a_missing_rate_is_no_share(rows: Any, open_it: OpenPage) -> None:
+    rows.rows["risk_now"][0]["flagged_volume_share"] = None
+    assert metrics(open_it())["Flagged volume share"] == "n/a"
