@@ -11,18 +11,30 @@ from tests.python.property.oracles.base import (
     column,
     day_of,
     decided,
+    decline_code_of,
     grouped,
     minute_of,
     oracle,
     successful,
 )
-from tests.python.property.oracles.core import fct_payments_by_minute
+from tests.python.property.oracles.core import fct_payments_by_day, fct_payments_by_minute
+from tests.python.property.oracles.payments import fct_payments_by_hour
 from tests.python.property.source import Row
 
 
 @oracle("live_payments_by_minute")
 def live_payments_by_minute(seen: Seen) -> Rows:
     return fct_payments_by_minute(seen)
+
+
+@oracle("live_payments_by_hour")
+def live_payments_by_hour(seen: Seen) -> Rows:
+    return fct_payments_by_hour(seen)
+
+
+@oracle("live_payments_by_day")
+def live_payments_by_day(seen: Seen) -> Rows:
+    return fct_payments_by_day(seen)
 
 
 @oracle("live_kpis_by_minute")
@@ -139,5 +151,46 @@ def live_payment_changes(seen: Seen) -> Rows:
             "ip_country": address.get("country", ""),
             "is_proxy_or_vpn": address.get("is_proxy_or_vpn", False),
             "operation": event.op,
+            "committed_at": event.committed_at,
+        }
+
+
+@oracle("live_signed_payments", ignore=("committed_at",))
+def live_signed_payments(seen: Seen) -> Rows:
+    """What the signed rows add up to; when a change was committed differs between the two of it."""
+    for payment in seen.rows("transactions"):
+        yield {
+            "transaction_id": payment["transaction_id"],
+            "occurred_at": payment["occurred_at"],
+            "account_id": payment["account_id"],
+            "merchant_id": payment["merchant_id"],
+            "amount": payment["amount"],
+            "currency_code": payment["currency"],
+            "status": payment["status"],
+            "decline_code": decline_code_of(payment),
+        }
+
+
+@oracle("live_payments")
+def live_payments(seen: Seen) -> Rows:
+    rates = Rates(seen)
+    merchants = {row["merchant_id"]: row for row in seen.rows("merchants")}
+    for event in seen.latest("transactions"):
+        payment = event.after
+        assert payment is not None
+        merchant = merchants.get(payment["merchant_id"], {})
+        yield {
+            "transaction_id": payment["transaction_id"],
+            "account_id": payment["account_id"],
+            "merchant_id": payment["merchant_id"],
+            "merchant_name": merchant.get("merchant_name"),
+            "merchant_category": merchant.get("merchant_category"),
+            "merchant_country": merchant.get("country"),
+            "occurred_at": payment["occurred_at"],
+            "amount": payment["amount"],
+            "currency_code": payment["currency"],
+            "amount_eur": rates.eur(payment["amount"], payment["currency"], day_of(payment)),
+            "status": payment["status"],
+            "decline_code": decline_code_of(payment),
             "committed_at": event.committed_at,
         }
