@@ -74,6 +74,13 @@ page = st.navigation(
         ],
         "Explore": [
             st.Page(
+                "app_pages/explore.py",
+                title="Explore",
+                icon=":material/explore:",
+                url_path="explore",
+                help="Figures that every list filters; find payments, merchants and accounts.",
+            ),
+            st.Page(
                 "app_pages/sql.py",
                 title="SQL",
                 icon=":material/terminal:",

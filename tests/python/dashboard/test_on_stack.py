@@ -12,9 +12,9 @@ import requests
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cards, definitions, formats, periods, server, workbench
+from dashboard import cards, definitions, filters, formats, periods, server, workbench
 from dashboard.connection import ClickHouseConnection, Row
-from dashboard.queries import acceptance, accounts, fx, merchants, payment, pipeline, risk
+from dashboard.queries import acceptance, accounts, explore, fx, merchants, payment, pipeline, risk
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 from infra.docs.site import SITE
@@ -217,6 +217,62 @@ def test_risk_shows_a_burst_of_card_testing_with_its_last_payment(
     yesterday = periods.Days(at.date(), at.date())
     pairs = connection.run(risk.countries(yesterday)).rows
     assert sum(row["count_attempted"] for row in pairs) == matrix[0]
+
+
+def test_explore_finds_exactly_the_payments_that_pass_its_filters(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    merchant_id = uuid4()
+    now = datetime.now(UTC)
+    for amount, status in (("100.25", "success"), ("0.01", "success"), ("7.00", "failed")):
+        world.pay(amount, at=now.isoformat(), merchant=merchant_id, status=status)
+    world.settle()
+    page = open_page(range="24h", merchant=str(merchant_id), status="success")
+    app = page.switch_page("app_pages/explore.py").run()
+    assert not app.exception
+    assert not app.error
+    known = definitions.load()
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown[known.metric("successful_amount_eur").label] == "€ 100.26"
+    assert shown[known.metric("count_attempted").label] == "2"
+    assert sorted(app.dataframe[0].value["eur"]) == ["€ 0.01", "€ 100.25"]
+    everything = filters.parse({"merchant": [str(merchant_id)]})
+    for key in sorted(periods.RANGES):
+        window = filters.window_of(periods.RANGES[key], None, None, datetime.now(UTC))
+        rows = connection.run(explore.slices(window, everything, "count_attempted")).rows
+        (total,) = (row for row in rows if row["dimension"] == "now")
+        assert (total["count_attempted"], total["count_decided"]) == (3, 3)
+        by_status = {row["value"]: row for row in rows if row["dimension"] == "status"}
+        assert {name: row["count_attempted"] for name, row in by_status.items()} == {
+            "success": 2,
+            "failed": 1,
+        }
+        for order in explore.PAYMENT_ORDERS:
+            (place,) = connection.run(
+                explore.places(window, everything, str(merchant_id)[:8], order, 9, 2)
+            ).rows
+            assert (place["count_found"], place["page"]) == (3, 2)
+            bounds = (place["lowest"], place["highest"])
+            found = connection.run(
+                explore.payments(
+                    window, everything, "", order, bounds, 9, 2 - place["count_before"]
+                )
+            ).rows
+            assert len(found) == 1
+
+
+def test_an_account_is_found_by_its_whole_address_which_is_not_shown(
+    world: World, connection: ClickHouseConnection
+) -> None:
+    account_id, email = uuid4(), f"{uuid4().hex}@example.com"
+    world.write(
+        "insert into finance.accounts values (%s, 'Right', %s, 'DE', now())", account_id, email
+    )
+    world.settle()
+    (found,) = connection.run(explore.accounts(email.upper(), "Newest first", 1, 50)).rows
+    assert found["account_id"] == account_id
+    assert email not in str(found)
+    assert not connection.run(explore.accounts(email[1:], "Newest first", 1, 50)).rows
 
 
 def test_fx_and_settlement_shows_what_is_pending_and_earned(

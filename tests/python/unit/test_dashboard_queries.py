@@ -9,8 +9,18 @@ from uuid import UUID
 
 import pytest
 
-from dashboard import periods
-from dashboard.queries import acceptance, accounts, api, fx, merchants, payment, pipeline, risk
+from dashboard import filters, periods
+from dashboard.queries import (
+    acceptance,
+    accounts,
+    api,
+    explore,
+    fx,
+    merchants,
+    payment,
+    pipeline,
+    risk,
+)
 from dashboard.queries import overview as queries
 from dashboard.queries.call import Call
 
@@ -24,6 +34,8 @@ BURST = {
     "burst_last_at": datetime(2026, 3, 29, 10, 4, tzinfo=UTC),
 }
 LATER_BURST = {**BURST, "ip": "81.0.0.2", "burst_last_at": datetime(2026, 3, 29, 11, tzinfo=UTC)}
+SELECTION = filters.parse({"merchant": [str(MERCHANT)], "category": ["travel", "food"]})
+BY_DAY = periods.window_of(periods.RANGES["30d"], datetime(2026, 3, 29, 14, 37, 42, tzinfo=UTC))
 CALLS = [
     queries.kpis(WINDOW),
     queries.trend(WINDOW),
@@ -89,6 +101,15 @@ CALLS = [
     risk.outliers(100),
     risk.trips(UTC_DAYS, 2, 10),
     risk.countries(UTC_DAYS),
+    explore.slices(WINDOW, SELECTION, "success_rate"),
+    explore.slices(BY_DAY, SELECTION, "success_rate"),
+    explore.places(WINDOW, SELECTION, "books", "Newest first", 2, 50),
+    explore.places(WINDOW, SELECTION, "books", "Largest amount first", 2, 50),
+    explore.payments(WINDOW, SELECTION, "books", "Oldest first", ("1", "2"), 50, 0),
+    explore.payments(WINDOW, SELECTION, "books", "Smallest amount first", ("1", "2"), 50, 0),
+    explore.values(),
+    explore.merchants("books", "Name", 2, 50),
+    explore.accounts("DE", "Newest first", 2, 50),
     pipeline.reconciliation(),
     pipeline.differences(10),
     pipeline.reconciled_runs(),
@@ -119,7 +140,8 @@ def test_a_call_reads_gold_and_ops_only(call: Call) -> None:
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_a_call_on_a_live_view_filters_by_minute_or_limits_its_rows(call: Call) -> None:
     if "gold.live_" in call.sql:
-        assert "where minute >= {from:" in call.sql or "limit {limit:" in call.sql
+        by_time = r"where\s+(minute|payment_hour|payment_date|occurred_at) >= \{from:"
+        assert re.search(by_time, call.sql) or "limit {limit:" in call.sql
 
 
 def test_equal_filters_in_one_minute_make_equal_calls_so_they_share_an_answer() -> None:
@@ -211,3 +233,22 @@ def test_signals_are_totalled_over_the_range_and_drawn_over_more_days() -> None:
         "drawn_from": "2026-03-16",
         "drawn_days": 14,
     }
+
+
+def test_what_is_explored_is_read_in_the_grain_it_is_drawn_in() -> None:
+    by_minute = explore.slices(WINDOW, SELECTION, "success_rate").sql
+    by_day = explore.slices(BY_DAY, SELECTION, "success_rate").sql
+    assert "gold.live_payments_by_minute" in by_minute
+    assert "gold.live_payments_by_day" in by_day
+    assert "where payment_date >= {from:" in by_day
+    assert "minute >=" not in by_day
+
+
+def test_filters_and_searches_are_values_and_never_part_of_the_sql() -> None:
+    selection = filters.parse({"category": ["travel", "or 1"], "status": ["failed"]})
+    call = explore.places(WINDOW, selection, "' or 1 = 1 --", "Newest first", 1, 50)
+    plain = explore.places(WINDOW, filters.Selection(), "", "Newest first", 1, 50)
+    assert call.sql == plain.sql
+    sent = dict(call.parameters)
+    assert (sent["category"], sent["search"]) == ("travel\nor 1", "' or 1 = 1 --")
+    assert (sent["id_from"], sent["id_to"]) == ("1", "0")

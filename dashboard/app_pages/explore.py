@@ -1,0 +1,759 @@
+"""Explore: figures that every list filters, and searches for single rows. Exposure: explore."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import (
+    cards,
+    charts_explore,
+    data,
+    definitions,
+    exports,
+    filters,
+    formats,
+    periods,
+    ui,
+    workbench,
+)
+from dashboard.connection import Answer, Row
+from dashboard.filters import DIMENSIONS, Selection
+from dashboard.queries import explore as queries
+from infra.errors import FinhouseError
+
+KPI_HEIGHT = 150
+TREND_HEIGHT = 260
+BOARD_ROWS = 8
+BOARD_HEIGHT = BOARD_ROWS * charts_explore.ROW_HEIGHT
+PAGE_ROWS = 50
+TABLE_HEIGHT = 560
+EXPORT_ROWS = 10_000
+SEARCH_LENGTH = 100
+# By the names a reader chooses from; columns of agg_kpis_daily, which defines them.
+MEASURES = (
+    "successful_amount_eur",
+    "count_attempted",
+    "count_successful",
+    "success_rate",
+    "average_ticket_eur",
+)
+TABLES = ("Transactions", "Merchants", "Accounts")
+STATUSES = {"success": "green", "failed": "red", "pending": "orange"}
+RATINGS = {"1 of 5": "green", "2 of 5": "green", "3 of 5": "orange", "4 of 5": "red"}
+RATINGS["5 of 5"] = "red"
+# What an empty answer means for each of the sums and rates.
+NO_TOTALS: Mapping[str, Any] = {**cards.NO_PAYMENTS}
+
+state = st.session_state
+common = ui.filters()
+known = definitions.load()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the URL and the controls ask for."""
+
+    selection: Selection
+    window: periods.Window
+    measure: str
+
+
+def selected() -> Selection:
+    """The selection of the URL, without what nothing has."""
+    url = st.query_params
+    selection = filters.parse({name: url.get_all(name) for name in url})
+    try:
+        options: dict[str, set[str]] = {"status": set(STATUSES)}
+        for row in data.past(queries.values()).rows:
+            if row["dimension"] != "merchant":  # a payment may come before its merchant
+                options.setdefault(row["dimension"], set()).add(row["value"])
+        return selection.known(options)
+    except FinhouseError:
+        return selection
+
+
+def select(selection: Selection) -> None:
+    """Put a selection into the URL; the tables begin at their first page again."""
+    for name, values in selection.url.items():
+        if values:
+            st.query_params[name] = values
+        else:
+            st.query_params.pop(name, None)
+    first_page()
+    state["explore_changed"] = state.get("explore_changed", 0) + 1
+    state["explore_redraw"] = True
+
+
+def first_page() -> None:
+    """Another search or order begins at its first page."""
+    state["explore_page"] = 1
+
+
+def asked() -> Asked:
+    """What is to be shown now."""
+    selection = selected()
+    grain = periods.choose(state.get("grain"), filters.GRAINS, "Auto")
+    measure = state.get("measure")
+    return Asked(
+        selection,
+        filters.window_of(common.chosen, selection.zoom, grain, datetime.now(UTC)),
+        measure if measure in MEASURES else MEASURES[0],
+    )
+
+
+def draw_again_if_changed() -> None:
+    """A click in one fragment filters all of them."""
+    if state.pop("explore_redraw", False):
+        st.rerun()
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
+def merchant_names() -> dict[str, str]:
+    """The merchants' names by their ids. Raises FinhouseError."""
+    rows = data.run_call(queries.values()).rows
+    return {row["value"]: row["name"] for row in rows if row["dimension"] == "merchant"}
+
+
+def shown_value(name: str, value: str) -> str:
+    """A value as a reader knows it."""
+    if name == "merchant":
+        try:
+            found = merchant_names().get(value)
+        except FinhouseError:
+            found = None
+        return found or f"unknown ({value[:8]})"
+    if name in ("country", "currency"):
+        return value
+    return value.replace("_", " ").capitalize()
+
+
+@st.fragment(run_every=common.every("2s"))
+def header() -> None:
+    """Title and freshness; the figures below change more slowly."""
+    ui.headed("Explore", known)
+
+
+def controls() -> None:
+    """What is measured, how finely, and what is chosen."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Measure",
+            MEASURES,
+            default=MEASURES[0],
+            required=True,
+            format_func=lambda name: known.metric(name).label,
+            key="measure",
+            bind="query-params",
+        )
+        st.selectbox("Grain", list(filters.GRAINS), key="grain", bind="query-params", width=130)
+        with st.popover("Filter", icon=":material/filter_list:", key="filter_bar"):
+            pickers()
+    chips()
+
+
+def pickers() -> None:
+    """Every value of every dimension, for what no list shows and for the keyboard."""
+    selection = selected()
+    try:
+        rows = data.past(queries.values()).rows
+    except FinhouseError:
+        st.caption("Waiting for the warehouse.")
+        return
+    for name, dimension in DIMENSIONS.items():
+        options = list(STATUSES) if name == "status" else []
+        options += [row["value"] for row in rows if row["dimension"] == name]
+        options += [value for value in selection.of(name) if value not in options]
+        key = f"pick_{name}_{state.get('explore_changed', 0)}"
+        st.multiselect(
+            dimension.label,
+            options,
+            default=list(selection.of(name)),
+            format_func=partial(shown_value, name),
+            max_selections=filters.MOST_VALUES,
+            key=key,
+            on_change=pick,
+            args=(name, key),
+        )
+
+
+def pick(name: str, key: str) -> None:
+    """The reader changed the values of one dimension."""
+    select(selected().having(name, state[key]))
+
+
+def chips() -> None:
+    """What is chosen, each with its way out."""
+    selection = selected()
+    if selection.is_empty:
+        st.caption(
+            "Click a value of a list to filter everything by it, and again to take it out. "
+            "Drag over the chart for a part of the time."
+        )
+        return
+    with st.container(horizontal=True, key="chips"):
+        if selection.zoom:
+            chip(selection.zoom.label, replace(selection, zoom=None), "zoom")
+        for name, values in selection.chosen:
+            for value in values:
+                text = f"{DIMENSIONS[name].label}: {ui.plain(shown_value(name, value))}"
+                chip(text, selection.toggled(name, value), f"{name}_{value}")
+        st.button(
+            "Reset all",
+            icon=":material/restart_alt:",
+            type="tertiary",
+            key="reset_all",
+            on_click=select,
+            args=(Selection(),),
+        )
+
+
+def chip(text: str, without: Selection, key: str) -> None:
+    """One chosen value; a click takes it out."""
+    st.button(
+        text,
+        icon=":material/close:",
+        key=f"chip_{key}",
+        help="Take this filter out",
+        on_click=select,
+        args=(without,),
+    )
+
+
+@st.fragment(run_every=common.every("10s"))
+def figures() -> None:
+    """Big numbers, trend and lists, all of one query."""
+    draw_again_if_changed()
+    with ui.loading("explore_figures", KPI_HEIGHT + TREND_HEIGHT + 2 * BOARD_HEIGHT):
+        ui.guarded(figures_body)
+
+
+def figures_body() -> None:
+    """The figures of what is asked for."""
+    want = asked()
+    answer = data.recent(queries.slices(want.window, want.selection, want.measure))
+    totals = one(answer, "now")
+    if not totals["count_attempted"]:
+        if want.selection.is_empty:
+            ui.nothing_here(common.chosen)
+        else:
+            st.info(
+                "Take a filter out, or choose a longer range.",
+                title="No payment has all of this",
+                icon=":material/search_off:",
+            )
+    numbers(want, answer, totals)
+    with st.container(border=True):
+        trend(want, answer)
+    cells = [cell for _ in range(2) for cell in st.columns(3)]
+    for position, name in enumerate(DIMENSIONS):
+        with cells[position], st.container(border=True, height="stretch"):
+            board(want, answer, name)
+
+
+def one(answer: Answer, dimension: str) -> Row:
+    """The single row of totals."""
+    found = next((row for row in answer.rows if row["dimension"] == dimension), None)
+    return found or dict(NO_TOTALS)
+
+
+def numbers(want: Asked, answer: Answer, totals: Row) -> None:
+    """A card per measure, compared with the same buckets earlier."""
+    window, answers, before = want.window, [answer], None
+    shift = common.shift
+    if want.selection.zoom:
+        shift = max(window.end - window.start, shift)
+        shift -= shift % window.bucket
+    elif shift % window.bucket:
+        shift = window.bucket * -(-shift // window.bucket)
+    earlier = periods.shifted(replace(window, complete_end=window.filling_from), shift)
+    if not want.selection.zoom and data.has_whole_day(earlier.start.date()):
+        call = queries.slices(
+            replace(earlier, filling_from=earlier.end - window.bucket, complete_end=earlier.end),
+            want.selection,
+            want.measure,
+        )
+        answers.append(data.past(call))
+        before = one(answers[-1], "now")
+    history = {row["value"]: row for row in answer.rows if row["dimension"] == "trend"}
+    drawn = [history[at] for at in sorted(history)][:-1]
+    grid = st.grid(5, min_column_width=150, row_height=KPI_HEIGHT)
+    with grid:
+        for name in MEASURES:
+            card = cards.kpi_card(
+                name,
+                known,
+                totals,
+                one(answer, "complete"),
+                before,
+                [None if row[name] is None else float(row[name]) for row in drawn],
+            )
+            if want.selection.zoom:
+                card = replace(card, note="part of the time", delta=None)
+            reading = f"{known.metric(name).description}\n\nCompares whole buckets of the chart."
+            ui.metric_card(replace(card, help=reading))
+    versus = "" if want.selection.zoom else f" · changes against {common.versus}"
+    ui.footer(
+        "how_explore",
+        answers,
+        f"{window.start:%d %b %Y %H:%M} – "
+        + (f"{window.end:%d %b %Y %H:%M}" if want.selection.zoom else "now")
+        + f", UTC{versus}"
+        + (" · paused" if common.paused else ""),
+        ui.definition_lines(known.metric(name) for name in MEASURES),
+    )
+
+
+def trend(want: Asked, answer: Answer) -> None:
+    """The chosen measure over time; a drag zooms everything."""
+    metric = known.metric(want.measure)
+    per = filters.grain_label(want.window.bucket)
+    st.subheader(f"{metric.label} per {per}", anchor=False, help=metric.description)
+    frame = charts_explore.trend_frame(answer.rows, want.window, metric)
+    key = f"explore_trend_{state.get('explore_changed', 0)}"
+    st.altair_chart(
+        charts_explore.trend_chart(frame, metric, TREND_HEIGHT),
+        key=key,
+        on_select=lambda: zoom(key),
+        selection_mode=charts_explore.BRUSH,
+        alt=f"{metric.label} per {per}, {len(frame)} buckets from "
+        f"{want.window.start:%d %b %Y %H:%M} UTC on; drag to zoom",
+    )
+
+
+def zoom(key: str) -> None:
+    """The reader marked a part of the time: everything shows that part."""
+    marked = charts_explore.brushed(state[key]["selection"].get(charts_explore.BRUSH))
+    found = marked and filters.zoom_of(*marked)
+    if found:
+        select(replace(selected(), zoom=found))
+
+
+def board(want: Asked, answer: Answer, name: str) -> None:
+    """The largest values of a dimension; a click on one filters everything by it."""
+    dimension, chosen = DIMENSIONS[name], want.selection.of(name)
+    metric = known.metric(want.measure)
+    rows = [row for row in answer.rows if row["dimension"] == name]
+    top = rows[:BOARD_ROWS]
+    top += [row for row in rows[BOARD_ROWS:] if row["value"] in chosen]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(dimension.label, anchor=False, width="stretch")
+        more = f"{BOARD_ROWS} of {len(rows)}" if len(rows) > BOARD_ROWS else ""
+        st.caption(more or " ", width="content")
+    if not top:
+        st.caption("None here.", width="stretch")
+        return
+    names = [
+        formats.merchant_name({"merchant_id": row["value"], "merchant_name": row["merchant_name"]})
+        if name == "merchant"
+        else shown_value(name, row["value"])
+        for row in top
+    ]
+    frame = charts_explore.board_frame(top, names, metric, chosen)
+    values = [row["value"] for row in top]
+    # a click is one event and no lasting selection: what is chosen is in the URL alone
+    key = f"board_{name}_{state.get('explore_changed', 0)}"
+    st.echarts_chart(
+        charts_explore.board_option(frame, metric.label, st.context.theme.type == "dark"),
+        height=len(top) * charts_explore.ROW_HEIGHT,
+        key=key,
+        on_select=lambda: toggle(key, name, values),
+        alt=f"{dimension.label} by {metric.label}: {names[0]} first, {frame['shown'].iloc[-1]}"
+        + (
+            f"; filtered by {', '.join(shown_value(name, one) for one in chosen)}" if chosen else ""
+        ),
+    )
+
+
+def toggle(key: str, name: str, values: Sequence[str]) -> None:
+    """The reader clicked a value."""
+    at = charts_explore.clicked(state[key]["selection"], len(values))
+    if at is not None:
+        select(selected().toggled(name, values[at]))
+
+
+@st.fragment(run_every=common.every("10s"))
+def tables() -> None:
+    """Single payments, merchants and accounts, to search."""
+    draw_again_if_changed()
+    st.subheader("Find", anchor=False)
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.segmented_control(
+                "Table",
+                TABLES,
+                default=TABLES[0],
+                required=True,
+                key="table",
+                bind="query-params",
+                on_change=first_page,
+            )
+            shown = state.get("table")
+            table = shown if shown in TABLES else TABLES[0]
+            hints = {
+                "Transactions": "Payment, account or merchant id, merchant, amount",
+                "Merchants": "Name, category, country or id",
+                "Accounts": "Id, country, or a whole name or e-mail address",
+            }
+            st.text_input(
+                "Search",
+                key="search",
+                placeholder=hints[table],
+                icon=":material/search:",
+                max_chars=SEARCH_LENGTH,
+                bind="query-params",
+                on_change=first_page,
+                live=True,
+                width=360,
+            )
+            orders = {
+                "Transactions": list(queries.PAYMENT_ORDERS),
+                "Merchants": list(queries.MERCHANT_ORDERS),
+                "Accounts": list(queries.ACCOUNT_ORDERS),
+            }[table]
+            st.selectbox(
+                "Sort by",
+                orders,
+                key=f"sort_{table.lower()}",
+                bind="query-params",
+                on_change=first_page,
+                width=200,
+            )
+        search = str(state.get("search") or "").strip()[:SEARCH_LENGTH].replace("\x00", "")
+        wished = state.get(f"sort_{table.lower()}")
+        order = str(wished) if wished in orders else orders[0]
+        body = {
+            "Transactions": transactions,
+            "Merchants": merchants,
+            "Accounts": accounts,
+        }[table]
+        with ui.loading(f"explore_{table}", TABLE_HEIGHT):
+            ui.guarded(lambda: body(search, order))
+
+
+def asked_page() -> int:
+    """The page asked for, which only the URL knows until it is drawn; else the first one."""
+    page = str(state.get("explore_page", st.query_params.get("explore_page", "")))
+    return int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page, re.ASCII) else 1
+
+
+def badge_column(label: str, colors: Mapping[str, str], help: str = "") -> Any:
+    """A column of coloured badges."""
+    return st.column_config.MultiselectColumn(
+        label,
+        options=list(colors),
+        color=list(colors.values()),
+        width="small",
+        help=help or None,
+    )
+
+
+def foot(
+    answers: Sequence[Answer],
+    page: int,
+    rows: int,
+    found: int,
+    note: str,
+    export: Callable[[], workbench.Result],
+    name: str,
+) -> None:
+    """Pages, what is shown of how many, how computed, and the files."""
+    pages = max(1, -(-found // PAGE_ROWS))
+    first = (page - 1) * PAGE_ROWS + 1
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if pages > 1:
+            st.pagination(pages, key="explore_page", bind="query-params")
+        ui.footer(
+            f"how_explore_{name}",
+            answers,
+            f"{formats.integer(first)}–{formats.integer(first + rows - 1)} of "
+            f"{formats.integer(found)} · {note}",
+        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for title, suffix, mime, make in (
+            ("CSV", "csv", "text/csv", exports.to_csv),
+            (
+                "Excel",
+                "xlsx",
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                exports.to_excel,
+            ),
+            ("Parquet", "parquet", "application/vnd.apache.parquet", exports.to_parquet),
+        ):
+            st.download_button(
+                title,
+                data=lambda make=make: make(export()),  # type: ignore[misc]
+                file_name=f"finhouse-{name}.{suffix}",
+                mime=mime,
+                icon=":material/download:",
+                help=f"What was found, in this order, at most {EXPORT_ROWS:,} rows",
+                on_click="ignore",
+                key=f"download_{name}_{suffix}",
+            )
+
+
+def as_result(answer: Answer, types: Mapping[str, str]) -> workbench.Result:
+    """Rows of a query as the exports take them: each value in ClickHouse's own notation."""
+
+    def noted(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+        return value if value is None or isinstance(value, int | str) else str(value)
+
+    return workbench.Result(
+        columns=tuple(workbench.Column(name, type) for name, type in types.items()),
+        rows=tuple([noted(row[name]) for name in types] for row in answer.rows),
+        row_count=len(answer.rows),
+        query_id=answer.query_id,
+        elapsed_ms=answer.elapsed_ms,
+        rows_read=answer.rows_read,
+        bytes_read=answer.bytes_read,
+    )
+
+
+PAYMENT_TYPES = {
+    "transaction_id": "UUID",
+    "occurred_at": "DateTime64(6, 'UTC')",
+    "status": "String",
+    "decline_code": "String",
+    "merchant_id": "UUID",
+    "merchant_name": "Nullable(String)",
+    "merchant_category": "Nullable(String)",
+    "merchant_country": "Nullable(String)",
+    "amount": "Decimal(18, 2)",
+    "currency_code": "String",
+    "amount_eur": "Nullable(Decimal(38, 8))",
+    "account_id": "UUID",
+}
+MERCHANT_TYPES = {
+    "merchant_id": "UUID",
+    "merchant_name": "String",
+    "merchant_category": "String",
+    "merchant_country": "String",
+    "risk_rating": "UInt8",
+    "updated_at": "DateTime64(6, 'UTC')",
+}
+ACCOUNT_TYPES = {
+    "account_id": "UUID",
+    "initials": "String",
+    "masked_email": "String",
+    "account_country": "String",
+    "signup_at": "DateTime64(6, 'UTC')",
+    "updated_at": "DateTime64(6, 'UTC')",
+    "count_payments": "Int64",
+    "last_date": "Nullable(Date)",
+}
+
+
+def transactions(search: str, order: str) -> None:
+    """Payments that pass every filter."""
+    want = asked()
+
+    def rows_of(page: int, size: int) -> tuple[Answer, Answer | None]:
+        found = data.recent(queries.places(want.window, want.selection, search, order, page, size))
+        if not found.rows:
+            return found, None
+        (place,) = found.rows
+        skip = (place["page"] - 1) * size - place["count_before"]
+        bounds = (place["lowest"], place["highest"])
+        call = queries.payments(want.window, want.selection, search, order, bounds, size, skip)
+        return found, data.recent(call)
+
+    found, answer = rows_of(asked_page(), PAGE_ROWS)
+    if answer is None or not answer.rows:
+        st.caption(
+            "No payment is like this." if search else "No payment passes the filters of this page."
+        )
+        return
+    rows = answer.rows
+    frame = pd.DataFrame(
+        {
+            "payment": [f"/payment?payment={row['transaction_id']}" for row in rows],
+            "time": [row["occurred_at"] for row in rows],
+            "status": [[row["status"]] for row in rows],
+            "merchant": [formats.merchant_name(row) for row in rows],
+            "amount": [formats.money(row["amount"], row["currency_code"]) for row in rows],
+            "eur": [formats.euro(row["amount_eur"]) for row in rows],
+            "reason": [row["decline_code"].replace("_", " ") for row in rows],
+            "category": [row["merchant_category"] for row in rows],
+            "country": [row["merchant_country"] for row in rows],
+            "account": [str(row["account_id"]) for row in rows],
+        }
+    )
+    st.dataframe(
+        frame,
+        column_config={
+            "payment": st.column_config.LinkColumn(
+                "Payment",
+                display_text=r"payment=(.{13})",
+                help="Opens the payment from Postgres to gold",
+                pinned=True,
+                width=130,
+            ),
+            "time": st.column_config.DatetimeColumn(
+                "Time (UTC)", format="DD MMM YYYY HH:mm:ss", timezone="UTC"
+            ),
+            "status": badge_column("Status", STATUSES),
+            "merchant": st.column_config.TextColumn("Merchant"),
+            "amount": st.column_config.TextColumn("Amount", alignment="right"),
+            "eur": st.column_config.TextColumn(
+                "EUR", alignment="right", help="At the rate of the payment's day"
+            ),
+            "reason": st.column_config.TextColumn("Decline reason", width=140),
+            "category": st.column_config.TextColumn("Category"),
+            "country": st.column_config.TextColumn("Country", help="Of the merchant"),
+            "account": st.column_config.TextColumn("Account", width=120),
+        },
+        hide_index=True,
+        height=TABLE_HEIGHT,
+        placeholder=formats.NOTHING,
+        key="explore_transactions",
+        alt=f"{len(frame)} payments, {order.lower()}",
+    )
+    (place,) = found.rows
+    foot(
+        [found, answer],
+        place["page"],
+        len(rows),
+        place["count_found"],
+        f"{order.lower()}, with the filters above",
+        lambda: as_result(rows_of(1, EXPORT_ROWS)[1] or answer, PAYMENT_TYPES),
+        "transactions",
+    )
+
+
+def page_of(ask: Callable[[int], Answer]) -> tuple[int, Answer]:
+    """The page asked for; the first one where there is no such page."""
+    page = asked_page()
+    answer = ask(page)
+    if not answer.rows and page > 1:
+        page, answer = 1, ask(1)
+    return page, answer
+
+
+def merchants(search: str, order: str) -> None:
+    """Merchants as they are now; each leads to its details."""
+    page, answer = page_of(
+        lambda page: data.recent(queries.merchants(search, order, page, PAGE_ROWS))
+    )
+    if not answer.rows:
+        st.caption("No merchant is like this." if search else "There are no merchants yet.")
+        return
+    rows = answer.rows
+    frame = pd.DataFrame(
+        {
+            "link": [f"/merchants?merchant={row['merchant_id']}" for row in rows],
+            "merchant": [row["merchant_name"] for row in rows],
+            "risk": [[f"{row['risk_rating']} of 5"] for row in rows],
+            "category": [row["merchant_category"] for row in rows],
+            "country": [row["merchant_country"] for row in rows],
+            "changed": [row["updated_at"] for row in rows],
+        }
+    )
+    rating = definitions.of("dim_merchants").metric("risk_rating")
+    st.dataframe(
+        frame,
+        column_config={
+            "link": st.column_config.LinkColumn(
+                "Details", display_text=r"merchant=(.{8})", pinned=True, width=100
+            ),
+            "merchant": st.column_config.TextColumn("Merchant", width="large"),
+            "risk": badge_column("Stated risk", RATINGS, rating.description),
+            "category": st.column_config.TextColumn("Category"),
+            "country": st.column_config.TextColumn("Country"),
+            "changed": st.column_config.DatetimeColumn(
+                "Last changed (UTC)", format="DD MMM YYYY HH:mm:ss", timezone="UTC"
+            ),
+        },
+        hide_index=True,
+        height=TABLE_HEIGHT,
+        key="explore_merchants",
+        alt=f"{len(frame)} merchants by {order.lower()}",
+    )
+    foot(
+        [answer],
+        page,
+        len(rows),
+        rows[0]["count_found"],
+        "as they are now, whatever the filters above",
+        lambda: as_result(
+            data.recent(queries.merchants(search, order, 1, EXPORT_ROWS)), MERCHANT_TYPES
+        ),
+        "merchants",
+    )
+
+
+def accounts(search: str, order: str) -> None:
+    """Accounts as they are now, without what says who somebody is."""
+    page, answer = page_of(
+        lambda page: data.recent(queries.accounts(search, order, page, PAGE_ROWS))
+    )
+    if not answer.rows:
+        st.caption("No account is like this." if search else "There are no accounts yet.")
+        return
+    rows = answer.rows
+    frame = pd.DataFrame(
+        {
+            "payments": [f"/explore?search={row['account_id']}&range=30d" for row in rows],
+            "account": [str(row["account_id"]) for row in rows],
+            "initials": [row["initials"] for row in rows],
+            "email": [row["masked_email"] for row in rows],
+            "country": [row["account_country"] for row in rows],
+            "signup": [row["signup_at"] for row in rows],
+            "count": [row["count_payments"] for row in rows],
+            "last": [row["last_date"] for row in rows],
+            "changed": [row["updated_at"] for row in rows],
+        }
+    )
+    st.dataframe(
+        frame,
+        column_config={
+            "payments": st.column_config.LinkColumn(
+                "Payments", display_text="Show", help="Its payments of the last 30 days", width=90
+            ),
+            "account": st.column_config.TextColumn("Account", width="medium"),
+            "initials": st.column_config.TextColumn("Initials", width="small"),
+            "email": st.column_config.TextColumn(
+                "E-mail",
+                help="Names and addresses are personal and not shown; search the whole one",
+            ),
+            "country": st.column_config.TextColumn("Country"),
+            "signup": st.column_config.DatetimeColumn(
+                "Opened (UTC)", format="DD MMM YYYY HH:mm", timezone="UTC"
+            ),
+            "count": st.column_config.NumberColumn("Payments, 30 d", format="%,d"),
+            "last": st.column_config.DateColumn("Last payment", format="DD MMM YYYY"),
+            "changed": st.column_config.DatetimeColumn(
+                "Last changed (UTC)", format="DD MMM YYYY HH:mm:ss", timezone="UTC"
+            ),
+        },
+        hide_index=True,
+        height=TABLE_HEIGHT,
+        placeholder=formats.NOTHING,
+        key="explore_accounts",
+        alt=f"{len(frame)} accounts, {order.lower()}",
+    )
+    foot(
+        [answer],
+        page,
+        len(rows),
+        rows[0]["count_found"],
+        "as they are now, whatever the filters above",
+        lambda: as_result(
+            data.recent(queries.accounts(search, order, 1, EXPORT_ROWS)), ACCOUNT_TYPES
+        ),
+        "accounts",
+    )
+
+
+header()
+controls()
+figures()
+tables()
