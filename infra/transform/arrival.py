@@ -179,4 +179,4 @@ def _tables() -> dict[str, str]:
     """The tables of silver and gold that have a watermark, with the source table of each."""
     tables = {f"silver.{table}_state": table for table in TABLES}
     tables |= {f"silver.{name}_deltas": name for name in TABLES if TABLES[name].has_deltas}
-    return tables | {name: fact.table for name, fact in FACTS.items() if fact.watermark is None}
+    return tables | {name: fact.table for name, fact in FACTS.items() if not fact.watermarks}

@@ -28,8 +28,9 @@ class Fact:
     """A table or view of gold whose measures add up over the rows of one source table.
 
     Grain: `keys`, each with what it is of a source row. `measures`: each with what one source row
-    adds to it. `day` is the key whose day is that of the table's first group. `watermark` is the
-    table whose highest `_offset` says how far it is: its own, but for a live view. A fact that
+    adds to it. `day` is the key whose day is that of the table's first group. `watermarks` are the
+    tables that a live view is made from: the highest `_offset` in any says how far it is, while a
+    table has its own, and none here. A fact that
     `has_some` of the rows only may have applied more than its highest offset says.
     All expressions are ClickHouse SQL.
     """
@@ -38,7 +39,7 @@ class Fact:
     day: str
     keys: dict[str, str]
     measures: dict[str, str]
-    watermark: str | None = None
+    watermarks: tuple[str, ...] = ()
     has_some: bool = False
 
 
@@ -88,7 +89,15 @@ _BUCKET = (
 FACTS = {
     "gold.fct_payments_by_minute": Fact("transactions", "minute", _BY_MINUTE, _PAYMENTS),
     "gold.live_payments_by_minute": Fact(
-        "transactions", "minute", _BY_MINUTE, _PAYMENTS, watermark="bronze.transactions"
+        "transactions",
+        "minute",
+        _BY_MINUTE,
+        _PAYMENTS,
+        watermarks=(
+            "bronze.transactions",
+            "silver.transactions_deltas",
+            "gold.fct_payments_by_minute",
+        ),
     ),
     "gold.fct_payments_by_hour": Fact(
         "transactions",

@@ -34,7 +34,7 @@ class Additive:
 
     `keys` and `measures` say for its own expression what it is of a source row. `types` are those
     of its keys. `groups`: {index among the source table's groups: its own key}. `watermark` is the
-    table whose highest offset says how far `relation` is.
+    table (or a subquery in its place) whose highest offset says how far `relation` is.
     """
 
     name: str
@@ -133,8 +133,11 @@ class Warehouse:
 
     def _fact(self, name: str, fact: Fact, source: Source, types: dict[str, str]) -> Additive:
         relation = name
-        if fact.watermark:
-            # Written out, a view reads at the same moment as the watermark beside it.
+        watermark = name
+        if fact.watermarks:
+            # Written out, a view reads each table at the same moment as the watermark beside it
+            # does, but not all of them at one: the log may be read before the deltas.
+            watermark = furthest(fact.watermarks)
             definition = self._client.query(
                 "select as_select from system.tables"
                 " where concat(database, '.', name) = {name:String}",
@@ -150,7 +153,7 @@ class Warehouse:
         return Additive(
             name=name,
             relation=relation,
-            watermark=fact.watermark or name,
+            watermark=watermark,
             keys={key: f"cast({text} as {types[key]})" for key, text in fact.keys.items()},
             measures=fact.measures,
             types=types,
@@ -206,6 +209,12 @@ def state_sums(source: Source, sign: str) -> list[str]:
     amount = [f"sum({sign} * {source.table.amount})"] if source.table.amount else []
     checksum = f"sum({sign} * toInt64({warehouse_checksum(source)}))"
     return [f"sum({sign})", *amount, checksum]
+
+
+def furthest(tables: Iterable[str]) -> str:
+    """Subquery with the highest offset of each of these tables that has any."""
+    highest = (f"select max(_offset) as _offset from {one} having count() > 0" for one in tables)
+    return f"({' union all '.join(highest)})"
 
 
 def up_to(offset: int) -> str:

@@ -241,5 +241,5 @@ def _facts_of(deltas: str) -> set[str]:
     return {
         model_of(name)
         for name, fact in FACTS.items()
-        if fact.watermark is None and deltas == f"silver_{fact.table}_deltas"
+        if not fact.watermarks and deltas == f"silver_{fact.table}_deltas"
     }

@@ -45,9 +45,14 @@ not_in_gold as (
 
 not_in_silver as (
 
-    {{ unapplied_changes(
-        'transactions', log, deltas, fields
-    ) | indent(4) }}
+    select {{ fields | join(', ') }}
+    from (
+        {{ unapplied_changes(
+            'transactions', log, deltas, fields + ['_offset']
+        ) | indent(8) }}
+    )
+    -- The deltas may have been read before the fact.
+    where _offset >= {{ next_offset(fact) }}
 
 ),
 

@@ -133,6 +133,27 @@ def test_a_writer_that_was_stopped_for_long_writes_nothing(loaded: Warehouse, se
     loaded.settle()
 
 
+@pytest.mark.parametrize("bucket", ["minute", "hour", "day"])
+def test_a_live_view_may_read_the_deltas_before_the_fact(loaded: Warehouse, bucket: str) -> None:
+    """A query takes each table as it is when it comes to it: here, deltas from before a cycle."""
+    deltas, earlier = "silver.transactions_deltas", "silver.transactions_deltas_earlier"
+    figures = f"select sum(count_payments), sum(total_amount) from gold.live_payments_by_{bucket}"
+    expected = loaded.ask(figures)
+    loaded.client.command(f"create table {earlier} as {deltas}")
+    try:
+        loaded.client.command(
+            f"insert into {earlier} select * from {deltas}"
+            f" where _offset + 50 < (select max(_offset) from {deltas})"
+        )
+        loaded.client.command(f"exchange tables {deltas} and {earlier}")
+        try:
+            assert loaded.ask(figures) == expected
+        finally:
+            loaded.client.command(f"exchange tables {deltas} and {earlier}")
+    finally:
+        loaded.client.command(f"drop table {earlier} sync")
+
+
 def test_full_refresh_gives_the_same(loaded: Warehouse) -> None:
     before = loaded.contents()
     assert all(before.values()), [name for name, rows in before.items() if not rows]

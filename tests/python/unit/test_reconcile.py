@@ -33,8 +33,17 @@ def test_every_additive_fact_is_compared(models: dict[str, Any]) -> None:
         if "AggregatingMergeTree" in node["config"].get("engine", "")
     }
     assert len(additive) > 3
-    compared = {model_of(name) for name, fact in FACTS.items() if fact.watermark is None}
+    compared = {model_of(name) for name, fact in FACTS.items() if not fact.watermarks}
     assert compared == additive - NOT_OF_ROWS
+
+
+def test_a_view_is_as_far_as_the_furthest_of_its_inputs(models: dict[str, Any]) -> None:
+    views = {name: fact for name, fact in FACTS.items() if fact.watermarks}
+    assert views
+    for name, fact in views.items():
+        inputs = {id.rsplit(".", 1)[-1] for id in models[model_of(name)]["depends_on"]["nodes"]}
+        marked = {table.removeprefix("gold.").replace(".", "_") for table in fact.watermarks}
+        assert marked == inputs, name
 
 
 def test_every_key_and_measure_of_a_fact_is_compared(models: dict[str, Any]) -> None:
