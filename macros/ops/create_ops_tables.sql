@@ -3,8 +3,9 @@
     write (`writer_lease`), whether each log has the whole of its topic (`capture_checks`), which
     project the warehouse was built from (`builds`), what each model of each transform cycle did
     (`transform_runs`), what reconciliation with Postgres found (`reconciliations`,
-    `reconciliation_differences`) and what the warehouse's own parity checks found and repaired
-    (`parity_checks`).
+    `reconciliation_differences`), what the warehouse's own parity checks found and repaired
+    (`parity_checks`), and alerts: each change of their state (`alerts`), how they stand now
+    (`alert_checks`), who was told (`alert_deliveries`).
     Why not models: they must exist before the first model runs, and they hold no data of the business.
 -#}
 {% macro create_ops_tables() %}
@@ -98,6 +99,56 @@
             order by checked_at
             ttl toDateTime(checked_at) + interval 7 day
             comment 'One row per check of the warehouse against itself, and per repair.'",
+        'alerts': "(
+                change_id UUID comment 'One change of the state of one alert; the id of what is told of it.',
+                changed_at DateTime64(3, 'UTC') comment 'When it was seen, UTC.',
+                alert LowCardinality(String) comment 'Name of the rule; file and line of one without a name.',
+                severity LowCardinality(String) comment 'critical, warning or info.',
+                state LowCardinality(String) comment 'ok, pending, firing, error or no data, from then on.',
+                notice LowCardinality(String) comment 'What is told of the change: firing or resolved; empty: nothing.',
+                channels Array(LowCardinality(String)) comment 'Who is told: file, webhook.',
+                value Nullable(Decimal(38, 8)) comment 'What the query said; NULL: nothing.',
+                threshold Nullable(Decimal(38, 8)) comment 'What it was compared with.',
+                message String comment 'The change in words.',
+                look_at LowCardinality(String) comment 'Page of the dashboard that shows more.'
+            )
+            engine = MergeTree
+            order by changed_at
+            ttl toDateTime(changed_at) + interval 1 year
+            comment 'One row per change of the state of an alert.'",
+        'alert_checks': "(
+                alert LowCardinality(String) comment 'Name of the rule; file and line of one without a name.',
+                position UInt16 comment 'Its place in the rule file.',
+                sentence String comment 'What the alert says when it fires.',
+                severity LowCardinality(String) comment 'critical, warning or info.',
+                state LowCardinality(String) comment 'ok, pending, firing, error or no data.',
+                since DateTime64(3, 'UTC') comment 'Since when it is in this state, UTC.',
+                value Nullable(Decimal(38, 8)) comment 'What the query said last; NULL: nothing.',
+                threshold Nullable(Decimal(38, 8)) comment 'What it was compared with.',
+                value_shown String comment 'The value in the format of the rule.',
+                fires_when LowCardinality(String) comment 'The condition on the value, in words.',
+                hold_seconds UInt32 comment 'How long the condition must hold before it fires, seconds.',
+                look_at LowCardinality(String) comment 'Page of the dashboard that shows more.',
+                message String comment 'What the value belongs to, or why there is none.',
+                milliseconds Float64 comment 'Time the query took, milliseconds.',
+                checked_at DateTime64(3, 'UTC') comment 'When the query was asked, UTC.',
+                listed_at DateTime64(3, 'UTC') comment 'When the rules were gone through, UTC; the rules of the file have the newest.'
+            )
+            engine = ReplacingMergeTree(listed_at)
+            order by alert
+            ttl toDateTime(listed_at) + interval 30 day
+            comment 'How each alert stands: the last row of an alert counts.'",
+        'alert_deliveries': "(
+                change_id UUID comment 'The change of ops.alerts.',
+                channel LowCardinality(String) comment 'file or webhook.',
+                status LowCardinality(String) comment 'sent, or failed (tried again for a day).',
+                attempted_at DateTime64(3, 'UTC') comment 'When it was tried, UTC.',
+                message String comment 'Why it failed; empty otherwise.'
+            )
+            engine = MergeTree
+            order by attempted_at
+            ttl toDateTime(attempted_at) + interval 30 day
+            comment 'One row per attempt to tell a channel of a change.'",
     } %}
     {#- One question instead of as many statements as there are tables: this runs before each run. -#}
     {% set existing = run_query("select name from system.tables where database = 'ops'").rows | map('first') | list %}

@@ -205,9 +205,15 @@ class Source:
 
     def events_up_to(self, table: str, offset: int) -> list[Event]:
         """Valid events of a topic up to an offset, in log order."""
+        return [event for event in self._up_to(table, offset) if event.key is not None]
+
+    def count_refused_up_to(self, table: str, offset: int) -> int:
+        """How many messages of a topic up to an offset do not fit the contract."""
+        return sum(event.key is None for event in self._up_to(table, offset))
+
+    def _up_to(self, table: str, offset: int) -> list[Event]:
         topic = self.topics[table]
-        end = bisect_right(topic, offset, key=lambda event: event.offset)
-        return [event for event in topic[:end] if event.key is not None]
+        return topic[: bisect_right(topic, offset, key=lambda event: event.offset)]
 
 
 def key_of(table: str, row: Row) -> Key:

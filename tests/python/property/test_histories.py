@@ -39,6 +39,7 @@ def test_every_model_of_silver_and_gold_has_an_oracle(warehouse: Warehouse) -> N
     assert gone == set()
 
 
+@pytest.mark.timeout(3000)  # as many histories as asked for; minutes where the cores are shared
 def test_random_histories(warehouse: Warehouse, seed: int) -> None:
     try:
         play(warehouse, seed, HISTORIES)

@@ -36,6 +36,10 @@ class Seen(Protocol):
         """All valid events up to there."""
         ...
 
+    def count_refused(self, table: str) -> int:
+        """How many messages up to there do not fit the contract."""
+        ...
+
     def at(self, relation: str) -> Seen:
         """The same as of the position of another relation, e.g. `silver.heartbeats`."""
         ...

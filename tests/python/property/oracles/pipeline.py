@@ -9,6 +9,7 @@ from tests.python.property.oracles.base import (
     Seen,
     oracle,
 )
+from tests.python.property.source import KEYS
 
 
 @oracle("fct_heartbeats", ignore=("ingested_at", "silver_at", "gold_at"))
@@ -48,3 +49,10 @@ def pipeline_freshness(seen: Seen) -> Rows:
                 # Whole milliseconds, as both clocks have them.
                 "lag_seconds": (seen.now - whole_milliseconds(committed_at)).total_seconds(),
             }
+
+
+@oracle("pipeline_quarantine", ignore=("oldest_ingested_at", "newest_ingested_at"))
+def pipeline_quarantine(seen: Seen) -> Rows:
+    for table in KEYS:
+        if count := seen.count_refused(table):
+            yield {"source_table": table, "count_messages": count}
