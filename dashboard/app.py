@@ -34,6 +34,13 @@ page = st.navigation(
                 url_path="pipeline",
                 help="Whether the numbers are equal to Postgres, and how long they take.",
             ),
+            st.Page(
+                "app_pages/alerts.py",
+                title="Alerts",
+                icon=":material/notifications:",
+                url_path="alerts",
+                help="What fires now, how every rule stands, and what happened before.",
+            ),
         ],
         "Analyse": [
             st.Page(

@@ -16,7 +16,7 @@ from dashboard.cards import Card
 from dashboard.connection import Answer, Row
 from dashboard.definitions import Definitions, Metric
 from dashboard.periods import Comparison, Range
-from dashboard.queries import overview
+from dashboard.queries import alerts, overview
 from infra.errors import FinhouseError
 
 HOPS = 5  # gold.pipeline_freshness: a hop nothing has passed yet has no row
@@ -87,6 +87,19 @@ def sidebar() -> None:
             help="Freezes the page until you switch it off.",
         )
         st.caption("All times are UTC. Amounts in EUR use the rate of the payment's day.")
+        st.fragment(run_every=filters().every("15s"))(firing_mark)()
+
+
+def firing_mark() -> None:
+    """A link that says how many alerts fire; nothing while none does or nobody knows."""
+    try:
+        count = sum(row["count_firing"] for row in data.recent(alerts.firing()).rows)
+    except FinhouseError:
+        return  # the header tells
+    if count:
+        said = "1 alert fires" if count == 1 else f"{count:,} alerts fire"
+        icon = ":material/notifications_active:"
+        st.page_link("app_pages/alerts.py", label=f":red[**{said}**]", icon=icon)
 
 
 def filters() -> Filters:

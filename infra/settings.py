@@ -98,6 +98,12 @@ class Settings(BaseSettings):
     # for rest a sixth of it.
     background_seconds: float = Field(default=60.0, ge=0)
 
+    # Alerts: their rules, how often they are looked at (seconds; 0: never), and who is told beside
+    # the file `alerts.jsonl`. A webhook's address may be a secret.
+    alert_rules: Path = ROOT / "alerts.yml"
+    alert_seconds: float = Field(default=30.0, ge=0)
+    alert_webhook: str = Field(default="", pattern=r"^(https?://[^\s'\"]+)?$", repr=False)
+
     supervisor_port: int = DEFAULT_PORTS["supervisor_port"]
     supervisor_password: str = Field(default="", repr=False)
 

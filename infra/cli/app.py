@@ -176,6 +176,19 @@ def reconcile(json: Json = False) -> None:
 
 
 @app.command()
+def alerts(
+    json: Json = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check the rule file and ask every rule once.")
+    ] = False,
+) -> None:
+    """Show how each alert stands; exit code 1 if one fires."""
+    from infra.cli import alerts as command
+
+    raise typer.Exit(command.run(as_json=json, check=check))
+
+
+@app.command()
 def recapture() -> None:
     """Take a new snapshot of the source and build everything from it."""
     from infra.cli import recapture as command

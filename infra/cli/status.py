@@ -38,7 +38,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What a check that runs by itself found last: equal, differs, failed (it could not be made),
-    repaired or not repaired. `age` in seconds."""
+    repaired or not repaired; of the alerts how many fire, or quiet. `age` in seconds."""
 
     check: str
     status: str
@@ -73,6 +73,18 @@ _PROOFS = """
     format JSONEachRow
 """
 
+# How many alerts fire, and which.
+_ALERTS = """
+    select
+        countIf(state = 'firing') as count_firing,
+        arrayStringConcat(groupArrayIf(alert, state = 'firing'), ', ') as names,
+        dateDiff('second', max(listed_at), now64(3, 'UTC')) as age
+    from ops.alert_checks final
+    where listed_at = (select max(listed_at) from ops.alert_checks)
+    having count() > 0
+    format JSONEachRow
+"""
+
 
 def run(*, as_json: bool, watch: bool) -> int:
     """Print the table; returns 0 if all that should run does and the numbers are right, else 1."""
@@ -81,11 +93,13 @@ def run(*, as_json: bool, watch: bool) -> int:
             while True:
                 rows = collect()
                 verdict = _verdict(rows, capture_problems(rows))
-                live.update(Group(_table(rows), verdict, *map(_line, proofs(rows))))
+                found = proofs(rows) + alerts(rows)
+                live.update(Group(_table(rows), verdict, *map(_line, found)))
                 time.sleep(1)
     rows = collect()
     problems = capture_problems(rows)
     found = proofs(rows)
+    firing = alerts(rows)
     verdict = _verdict(rows, problems)
     is_healthy = (
         bool(rows)
@@ -101,13 +115,14 @@ def run(*, as_json: bool, watch: bool) -> int:
             "components": [asdict(row) for row in rows],
             "problems": [asdict(problem) for problem in problems],
             "proofs": [asdict(proof) for proof in found],
+            "alerts": [asdict(one) for one in firing],
         }
         console.out.print_json(json.dumps(document))
     else:
         if rows:
             console.out.print(_table(rows))
         console.out.print(verdict, soft_wrap=True)  # a command is copied whole
-        for proof in found:
+        for proof in found + firing:
             console.out.print(_line(proof))
     return 0 if is_healthy else 1
 
@@ -131,8 +146,22 @@ def proofs(rows: list[Row]) -> list[Proof]:
     ]
 
 
+def alerts(rows: list[Row]) -> list[Proof]:
+    """How many alerts fire, and their names; nothing before they were first looked at."""
+    return [
+        Proof(
+            "alerts",
+            f"{one['count_firing']} firing" if one["names"] else "quiet",
+            int(one["age"]),
+            one["names"],
+        )
+        for one in _ask(rows, _ALERTS)
+    ]
+
+
 def _line(proof: Proof) -> Text:
-    colour = {"equal": "green", "repaired": "yellow", "failed": "yellow"}.get(proof.status, "red")
+    fine = {"equal": "green", "quiet": "green"}
+    colour = {**fine, "repaired": "yellow", "failed": "yellow"}.get(proof.status, "red")
     return Text.assemble(
         f"{proof.check:<15}",
         (f"{proof.status:<9}", colour),

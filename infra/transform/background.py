@@ -1,8 +1,8 @@
 """The models that no live figure waits for, in a process of their own: they hold no fact up.
 
-They take turns (turns.py). It is the loop (loop.py) that builds them first and that checks what was
-captured: until then, while the project is another than the warehouse was built from and while a
-table is refused (capture.py), this process waits.
+They take turns (turns.py). A thread beside them looks at the alerts. It is the loop (loop.py) that
+builds the models first and that checks what was captured: until then, while the project is another
+than the warehouse was built from and while a table is refused (capture.py), this process waits.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import partial
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from infra.alerts.watching import Watching
 from infra.errors import FinhouseError
 from infra.transform import capture
 from infra.transform.batches import Batches
@@ -49,6 +50,7 @@ def main() -> None:
     """Run turns until SIGTERM or SIGINT; the turn under way is finished first."""
     settings, stop = prepare(BACKGROUND_PRIORITY, threads=1)
     os.nice(NICE)
+    Watching(settings, stop).start()
     project = Project()
     client: Client | None = None
     turns: Turns | None = None

@@ -20,14 +20,17 @@ LIVE_PRIORITY = 1
 BACKGROUND_PRIORITY = 2
 
 
-def connect(settings: Settings) -> Client:
-    """A client with the rights of the transform user. Raises FinhouseError if nobody answers."""
+def connect(settings: Settings, user: str = "", password: str = "") -> Client:
+    """A client with the rights of the transform user, or of another one.
+
+    Raises FinhouseError if nobody answers.
+    """
     try:
         return clickhouse_connect.get_client(
             host=settings.clickhouse_host,
             port=settings.clickhouse_port,
-            username=settings.clickhouse_user,
-            password=settings.clickhouse_password,
+            username=user or settings.clickhouse_user,
+            password=password if user else settings.clickhouse_password,
             secure=settings.clickhouse_secure,
             autogenerate_session_id=False,
             settings={"join_use_nulls": 1},

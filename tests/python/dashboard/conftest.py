@@ -43,6 +43,7 @@ class StubWarehouse:
             "first_day": [{"first_day": first_day}],
             "top_merchants": [self.merchant()],
             "recent_payments": [self.payment()],
+            "firing": [{"count_firing": 0}],
         }
         self.lags([0.1, 0.2, 0.4, 1.1, 1.2])
 

@@ -210,7 +210,7 @@ def test_a_client_that_sends_an_option_which_is_none_gets_the_default(
 
 @pytest.mark.parametrize(
     ("url", "timers"),
-    [({}, ["10s", "10s", "2s", "5s"]), ({"pause": "true"}, [None, None, None, None])],
+    [({}, ["10s", "10s", "15s", "2s", "5s"]), ({"pause": "true"}, [None] * 5)],
 )
 def test_pausing_stops_the_timers_and_keeps_the_numbers(
     warehouse: Any,

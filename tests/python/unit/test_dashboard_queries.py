@@ -13,6 +13,7 @@ from dashboard import filters, periods
 from dashboard.queries import (
     acceptance,
     accounts,
+    alerts,
     api,
     explore,
     fx,
@@ -120,6 +121,9 @@ CALLS = [
     pipeline.cycles(),
     pipeline.slowest_models(10),
     pipeline.failures(10),
+    alerts.alerts(),
+    alerts.firing(),
+    alerts.history(10),
 ]
 
 

@@ -185,7 +185,7 @@ def test_settings_lead_to_the_other_services(
     [
         ("setup", {"POSTGRES_ADMIN_PASSWORD", "POSTGRES_PASSWORD", "CDC_PASSWORD"}),
         ("transform", {"CLICKHOUSE_PASSWORD", "POSTGRES_PASSWORD", "CDC_PASSWORD"}),
-        ("background", {"CLICKHOUSE_PASSWORD"}),
+        ("background", {"CLICKHOUSE_PASSWORD", "DASHBOARD_PASSWORD"}),
         ("generator", {"POSTGRES_PASSWORD"}),
         ("dashboard", {"DASHBOARD_PASSWORD", "ANALYST_PASSWORD"}),
         ("connect", {"CDC_PASSWORD"}),
