@@ -25,6 +25,26 @@ PERCENT_FORMAT = "%.2f %%"
 NEAR_TOP = 97
 
 
+def percent_scale(
+    frame: pd.DataFrame, low: float, high: float, low_to_high: Sequence[str]
+) -> Option:
+    """The colours of a heat map by the frame's column `percent`, and what they stand for."""
+    return {
+        "type": "continuous",
+        "dimension": list(frame.columns).index("percent"),
+        "min": low,
+        "max": high if high > low else low + 1,
+        "calculable": False,
+        "orient": "horizontal",
+        "left": "center",
+        "bottom": 0,
+        "itemHeight": 160,
+        "itemWidth": 12,
+        "text": [f"{high:.1f} %", f"{low:.1f} %"],
+        "inRange": {"color": list(low_to_high)},
+    }
+
+
 def trend_frame(rows: Sequence[Row], before: Sequence[Row], column: str) -> pd.DataFrame:
     """One row per bucket: `drawn_at`, `value`, and `before`, the value of the comparison.
 

@@ -16,6 +16,7 @@ from dashboard.charts import (
     Row,
     encode,
     line,
+    percent_scale,
 )
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -182,20 +183,9 @@ def week_option(frame: pd.DataFrame) -> Option:
             "axisLine": {"show": False},
         },
         "visualMap": {
-            "type": "continuous",
+            **percent_scale(frame, low, high, LOW_TO_HIGH),
             "seriesIndex": 0,
-            "dimension": list(frame.columns).index("percent"),
-            "min": low,
-            "max": high if high > low else low + 1,
             "precision": 1,
-            "calculable": False,
-            "orient": "horizontal",
-            "left": "center",
-            "bottom": 0,
-            "itemHeight": 160,
-            "itemWidth": 12,
-            "text": [f"{high:.1f} %", f"{low:.1f} %"],
-            "inRange": {"color": list(LOW_TO_HIGH)},
         },
         "series": [
             {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dashboard import formats
-from dashboard.charts import Option, Row
+from dashboard.charts import Option, Row, percent_scale
 from dashboard.charts_acceptance import LOW_TO_HIGH
 
 
@@ -46,20 +46,7 @@ def cohort_option(frame: pd.DataFrame) -> Option:
             "inverse": True,
             **bare,
         },
-        "visualMap": {
-            "type": "continuous",
-            "dimension": list(frame.columns).index("percent"),
-            "min": low,
-            "max": high if high > low else low + 1,
-            "calculable": False,
-            "orient": "horizontal",
-            "left": "center",
-            "bottom": 0,
-            "itemHeight": 160,
-            "itemWidth": 12,
-            "text": [f"{high:.1f} %", f"{low:.1f} %"],
-            "inRange": {"color": list(LOW_TO_HIGH)},
-        },
+        "visualMap": percent_scale(frame, low, high, LOW_TO_HIGH),
         "series": [
             {
                 "type": "heatmap",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dashboard import formats
-from dashboard.charts import Option, Row
+from dashboard.charts import Option, Row, percent_scale
 
 # reads on light and dark; the countries that most payments come from stand out
 LOW_TO_HIGH = ("#CCFBF1", "#FBBF24", "#C2410C")
@@ -68,20 +68,10 @@ def countries_option(frame: pd.DataFrame) -> Option:
             "nameGap": 12,
         },
         "visualMap": {
-            "type": "continuous",
+            **percent_scale(frame, 0, high, LOW_TO_HIGH),
             "seriesIndex": 0,
-            "dimension": list(frame.columns).index("percent"),
-            "min": 0,
-            "max": high if high > 0 else 1,
             "precision": 1,
-            "calculable": False,
-            "orient": "horizontal",
-            "left": "center",
-            "bottom": 0,
-            "itemHeight": 160,
-            "itemWidth": 12,
             "text": [f"{high:.1f} %", "0 %"],
-            "inRange": {"color": list(LOW_TO_HIGH)},
         },
         "series": [
             {

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -165,3 +165,24 @@ def _arrow(type: str) -> tuple[pa.DataType, Callable[[Any], Any]]:
         if found and int(found[1] or 0) <= 6 and found[2] in (None, "UTC"):
             return pa.timestamp("us", "UTC"), datetime.fromisoformat
     return pa.string(), shown
+
+
+class File(NamedTuple):
+    """A kind of file: how it is made of a result, and what a browser has to know."""
+
+    title: str
+    suffix: str
+    mime: str
+    make: Callable[[Result], bytes]
+
+
+FILES = (
+    File("CSV", "csv", "text/csv", to_csv),
+    File(
+        "Excel",
+        "xlsx",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        to_excel,
+    ),
+    File("Parquet", "parquet", "application/vnd.apache.parquet", to_parquet),
+)

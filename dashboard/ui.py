@@ -11,12 +11,13 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import data, formats, periods
+from dashboard import data, exports, formats, periods
 from dashboard.cards import Card
 from dashboard.connection import Answer, Row
 from dashboard.definitions import Definitions, Metric
 from dashboard.periods import Comparison, Range
 from dashboard.queries import alerts, overview
+from dashboard.workbench import Result
 from infra.errors import FinhouseError
 
 HOPS = 5  # gold.pipeline_freshness: a hop nothing has passed yet has no row
@@ -313,6 +314,30 @@ def asked_page(key: str) -> int:
     """The page of a table asked for, which only the URL knows until it is drawn; else the first."""
     page = str(st.session_state.get(key, st.query_params.get(key, "")))
     return int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1
+
+
+def pages(key: str, page: int, size: int, rows: int, found: int) -> str:
+    """The choice of a page below a table; says which rows of how many it shows."""
+    count = -(-found // size)
+    if count > 1:
+        st.pagination(count, key=key, bind="query-params")
+    first = (page - 1) * size + 1
+    return f"{first:,}–{first + rows - 1:,} of {formats.integer(found)}"
+
+
+def downloads(key: str, name: str, result: Callable[[], Result], help: str | None = None) -> None:
+    """A button per kind of file; the result is asked for, and the file made, on a press."""
+    for kind in exports.FILES:
+        st.download_button(
+            kind.title,
+            data=lambda make=kind.make: make(result()),  # type: ignore[misc]
+            file_name=f"finhouse-{name}.{kind.suffix}",
+            mime=kind.mime,
+            icon=":material/download:",
+            help=help,
+            on_click="ignore",
+            key=f"{key}_{kind.suffix}",
+        )
 
 
 def number_column(metric: Metric, shown_as: str, label: str | None = None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +16,6 @@ from dashboard import (
     charts_explore,
     data,
     definitions,
-    exports,
     filters,
     formats,
     periods,
@@ -438,12 +436,6 @@ def tables() -> None:
             ui.guarded(lambda: body(search, order))
 
 
-def asked_page() -> int:
-    """The page asked for, which only the URL knows until it is drawn; else the first one."""
-    page = str(state.get("explore_page", st.query_params.get("explore_page", "")))
-    return int(page) if re.fullmatch(r"[1-9][0-9]{0,5}", page, re.ASCII) else 1
-
-
 def badge_column(label: str, colors: Mapping[str, str], help: str = "") -> Any:
     """A column of coloured badges."""
     return st.column_config.MultiselectColumn(
@@ -465,38 +457,12 @@ def foot(
     name: str,
 ) -> None:
     """Pages, what is shown of how many, how computed, and the files."""
-    pages = max(1, -(-found // PAGE_ROWS))
-    first = (page - 1) * PAGE_ROWS + 1
     with st.container(horizontal=True, vertical_alignment="center"):
-        if pages > 1:
-            st.pagination(pages, key="explore_page", bind="query-params")
-        ui.footer(
-            f"how_explore_{name}",
-            answers,
-            f"{formats.integer(first)}–{formats.integer(first + rows - 1)} of "
-            f"{formats.integer(found)} · {note}",
-        )
+        which = ui.pages("explore_page", page, PAGE_ROWS, rows, found)
+        ui.footer(f"how_explore_{name}", answers, f"{which} · {note}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        for title, suffix, mime, make in (
-            ("CSV", "csv", "text/csv", exports.to_csv),
-            (
-                "Excel",
-                "xlsx",
-                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-                exports.to_excel,
-            ),
-            ("Parquet", "parquet", "application/vnd.apache.parquet", exports.to_parquet),
-        ):
-            st.download_button(
-                title,
-                data=lambda make=make: make(export()),  # type: ignore[misc]
-                file_name=f"finhouse-{name}.{suffix}",
-                mime=mime,
-                icon=":material/download:",
-                help=f"What was found, in this order, at most {EXPORT_ROWS:,} rows",
-                on_click="ignore",
-                key=f"download_{name}_{suffix}",
-            )
+        help = f"What was found, in this order, at most {EXPORT_ROWS:,} rows"
+        ui.downloads(f"download_{name}", name, export, help)
 
 
 def as_result(answer: Answer, types: Mapping[str, str]) -> workbench.Result:
@@ -566,7 +532,7 @@ def transactions(search: str, order: str) -> None:
         call = queries.payments(want.window, want.selection, search, order, bounds, size, skip)
         return found, data.recent(call)
 
-    found, answer = rows_of(asked_page(), PAGE_ROWS)
+    found, answer = rows_of(ui.asked_page("explore_page"), PAGE_ROWS)
     if answer is None or not answer.rows:
         st.caption(
             "No payment is like this." if search else "No payment passes the filters of this page."
@@ -631,7 +597,7 @@ def transactions(search: str, order: str) -> None:
 
 def page_of(ask: Callable[[int], Answer]) -> tuple[int, Answer]:
     """The page asked for; the first one where there is no such page."""
-    page = asked_page()
+    page = ui.asked_page("explore_page")
     answer = ask(page)
     if not answer.rows and page > 1:
         page, answer = 1, ask(1)

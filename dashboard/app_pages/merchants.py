@@ -290,16 +290,12 @@ def merchants_table() -> None:
         alt=f"{len(frame)} merchants by {known.metric(sort).label}, select a row for details",
     )
     found, page = answer.rows[0]["count_found"], answer.rows[0]["page"]
-    pages = -(-found // PAGE_ROWS)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if pages > 1:
-            st.pagination(pages, key="page", bind="query-params")
-        first = (page - 1) * PAGE_ROWS + 1
+        which = ui.pages("page", page, PAGE_ROWS, len(ids), found)
         ui.footer(
             "how_merchants_table",
             [answer],
-            f"{first}–{first + len(ids) - 1} of {formats.integer(found)} · {TRAILING} · "
-            "a row opens its details below",
+            f"{which} · {TRAILING} · a row opens its details below",
             ui.definition_lines([risk if sort == risk.name else known.metric(sort)]),
         )
 

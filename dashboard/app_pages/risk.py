@@ -228,12 +228,7 @@ def payments_column(label: str = "Payments") -> Any:
 
 def pages(key: str, rows: Sequence[Row]) -> str:
     """The choice of a page below a table; says which rows of how many it shows."""
-    found, page = rows[0]["count_found"], rows[0]["page"]
-    count = -(-found // PAGE_ROWS)
-    if count > 1:
-        st.pagination(count, key=key, bind="query-params")
-    first = (page - 1) * PAGE_ROWS + 1
-    return f"{first:,}–{first + len(rows) - 1:,} of {formats.integer(found)}"
+    return ui.pages(key, rows[0]["page"], PAGE_ROWS, len(rows), rows[0]["count_found"])
 
 
 @st.fragment(parallel=True, run_every=filters.every("30s"))

@@ -271,26 +271,7 @@ def grid(result: workbench.Result, first: int, rows: Sequence[Sequence[Any]]) ->
 
 def downloads(result: workbench.Result) -> None:
     """The whole result as a file, made when it is asked for."""
-    stamp = f"{state.ended.at:%Y%m%d-%H%M%S}"
-    for title, suffix, mime, make in (
-        ("CSV", "csv", "text/csv", exports.to_csv),
-        (
-            "Excel",
-            "xlsx",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            exports.to_excel,
-        ),
-        ("Parquet", "parquet", "application/vnd.apache.parquet", exports.to_parquet),
-    ):
-        st.download_button(
-            title,
-            data=lambda make=make: make(result),  # type: ignore[misc]
-            file_name=f"finhouse-{stamp}.{suffix}",
-            mime=mime,
-            icon=":material/download:",
-            on_click="ignore",
-            key=f"download_{suffix}",
-        )
+    ui.downloads("download", f"{state.ended.at:%Y%m%d-%H%M%S}", lambda: result)
 
 
 def browser() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dashboard.periods import Days
-from dashboard.queries.call import Call, of_days
+from dashboard.queries.call import Call, of_days, totals
 
 ACCEPTANCE = """
 with
@@ -240,22 +240,22 @@ order by weekday, hour
 
 def acceptance(days: Days) -> Call:
     """Rates over the days: a row `now` and a row `complete` (without today)."""
-    return _totals("acceptance", ACCEPTANCE, days)
+    return totals("acceptance", ACCEPTANCE, days)
 
 
 def intents(days: Days) -> Call:
     """The success of intents over the days: `now` and `complete`."""
-    return _totals("intents", INTENTS, days)
+    return totals("intents", INTENTS, days)
 
 
 def recovery(days: Days) -> Call:
     """Soft declines of the days and how many came back: `now` and `complete`."""
-    return _totals("recovery", RECOVERY, days)
+    return totals("recovery", RECOVERY, days)
 
 
 def tickets(days: Days) -> Call:
     """Quantiles of the successful payments of all the days: `now` and `complete`."""
-    return _totals("tickets", TICKETS, days)
+    return totals("tickets", TICKETS, days)
 
 
 def rates_by_day(days: Days, shift: timedelta = timedelta(0)) -> Call:
@@ -287,7 +287,3 @@ def declines(days: Days) -> Call:
 def hour_of_week() -> Call:
     """Acceptance in percent by weekday and hour over the weeks that the mart covers."""
     return Call("hour_of_week", HOUR_OF_WEEK.strip())
-
-
-def _totals(name: str, sql: str, days: Days) -> Call:
-    return of_days(name, sql, days.first, days.after, complete_to=days.today.isoformat())

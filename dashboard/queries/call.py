@@ -6,10 +6,38 @@ as soon as one payment in it has no exchange rate, because a partial sum would l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from dashboard.periods import Days
+
 Parameter = str | int
+
+_PAGE = """placed as (
+    select
+        *,
+        row_number() over (order by {order}) as place,
+        count() over () as count_found
+    from {rows}
+),
+
+paged as (
+    -- a page behind the last one is the last one
+    select
+        *,
+        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
+    from placed
+)
+
+select
+    {columns},
+    count_found,
+    page
+from paged
+where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
+order by place
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +59,21 @@ def of_days(name: str, sql: str, first: date, after: date, **parameters: Paramet
     """A call for the UTC days [first, after): parameters `from` and `to` beside the others."""
     days = {"from": first.isoformat(), "to": after.isoformat()}
     return Call(name, sql.strip(), tuple({**days, **parameters}.items()))
+
+
+def totals(name: str, sql: str, days: Days) -> Call:
+    """A call for the days, whose rows are the totals `now` and, without today, `complete`."""
+    return of_days(name, sql, days.first, days.after, complete_to=days.today.isoformat())
+
+
+def one_page(rows: str, order: str, columns: Sequence[str]) -> str:
+    """SQL, after `with`: one page of `rows` (what stands behind a FROM) in an order that is total.
+
+    Parameters `page`, from 1, and `size`; beside the columns `count_found` of all, and the `page`
+    that it is.
+    """
+    listed = ",\n    ".join(columns)
+    return _PAGE.replace("{order}", order).replace("{rows}", rows).replace("{columns}", listed)
 
 
 def text(moment: datetime) -> str:

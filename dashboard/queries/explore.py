@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dashboard import filters
 from dashboard.filters import Selection
 from dashboard.periods import DAY, HOUR, MINUTE, Window
 from dashboard.queries.call import Call, Parameter, between, seconds, text
+from dashboard.queries.overview import FIGURES
 
 # One query for the whole page, so that its parts are of one moment. A slice counts for a
 # dimension's own list though it fails that dimension's filter: its other values stay to choose.
-SLICES = """
+SLICES = (
+    """
 with
 slices as (
     select
         toStartOfInterval(
-            toDateTime(minute, 'UTC'), toIntervalSecond({bucket:UInt32}), 'UTC'
+            toDateTime({column}, 'UTC'), toIntervalSecond({bucket:UInt32}), 'UTC'
         ) as bucket_at,
         merchant_id,
         currency_code,
@@ -23,8 +27,8 @@ slices as (
             as reason,
         sum(live.count_payments) as count_payments,
         sum(live.total_amount) as total_amount
-    from gold.live_payments_by_minute as live
-    where minute >= {from:DateTime('UTC')} and minute < {to:DateTime('UTC')}
+    from gold.{view} as live
+    where {column} >= {from:DateTime('UTC')} and {column} < {to:DateTime('UTC')}
     group by bucket_at, merchant_id, currency_code, status, reason
 ),
 
@@ -119,27 +123,14 @@ select
     dimension,
     value,
     if(dimension = 'merchant', merchant_name, null) as merchant_name,
-    count_attempted,
-    count_decided,
-    count_successful,
-    known_amount_eur,
-    count_minutes_without_rate,
-    if(count_minutes_without_rate > 0, null, known_amount_eur) as successful_amount_eur,
-    -- divideDecimal divides what stands behind a NULL too: never hand it a 0
-    if(
-        count_successful = 0,
-        null,
-        divideDecimal(
-            successful_amount_eur, toDecimal128(greatest(count_successful, 1), 0), 8
-        )
-    ) as average_ticket_eur,
-    count_successful / nullIf(count_decided, 0) as success_rate
-from totals
-where count_attempted != 0
+"""
+    + FIGURES
+    + """where count_attempted != 0
 -- floats are for the order only
 order by dimension, toFloat64({measure:Identifier}) desc nulls last, count_attempted desc, value
 limit 1000 by dimension
 """
+)
 
 # As SLICES judges them, here by what a change itself says, so that few rows are read.
 _FILTERS = """
@@ -207,7 +198,7 @@ PLACES = """
 with
 places as (
     select
-        toStartOfMinute(occurred_at) as place,
+        {place} as place,
         sum(changes.sign) as count_payments
     from gold.live_signed_payments as changes
     where {filters}
@@ -256,9 +247,8 @@ select
     account_id
 from gold.live_payments
 where {filters}
-    and occurred_at >= {lowest:DateTime('UTC')}
-    and occurred_at < {highest:DateTime('UTC')} + interval 1 minute
-order by occurred_at {direction}, transaction_id {direction}
+    and {within}
+order by {column} {direction}, transaction_id {direction}
 limit {limit:UInt32} offset {offset:UInt32}
 """
 
@@ -368,12 +358,47 @@ left join activity on paged.account_id = activity.account_id
 order by {order}, account_id
 """
 
+
+@dataclass(frozen=True, slots=True)
+class _Sorted:
+    """How payments are sorted: by a column, whose `place` many may share, and `within` bounds."""
+
+    column: str
+    place: str
+    within: str
+
+    def fill(self, sql: str, direction: str) -> str:
+        """A query with these parts, and the filters, in place of their names."""
+        parts = {
+            "filters": _FILTERS.strip(),
+            "column": self.column,
+            "place": self.place,
+            "within": self.within,
+            "direction": direction,
+        }
+        for name, part in parts.items():
+            sql = sql.replace(f"{{{name}}}", part)
+        return sql
+
+
+_BY_TIME = _Sorted(
+    column="occurred_at",
+    place="toStartOfMinute(occurred_at)",
+    within="occurred_at >= {lowest:DateTime('UTC')}\n"
+    "    and occurred_at < {highest:DateTime('UTC')} + interval 1 minute",
+)
+_BY_AMOUNT = _Sorted(
+    column="amount",
+    place="amount",
+    within="amount >= {lowest:Decimal(18, 2)}\n    and amount <= {highest:Decimal(18, 2)}",
+)
+
 # What the tables can be sorted by, as a reader chooses it; no part of it is anybody's input.
 PAYMENT_ORDERS = {
-    "Newest first": ("occurred_at", "desc"),
-    "Oldest first": ("occurred_at", "asc"),
-    "Largest amount first": ("amount", "desc"),
-    "Smallest amount first": ("amount", "asc"),
+    "Newest first": (_BY_TIME, "desc"),
+    "Oldest first": (_BY_TIME, "asc"),
+    "Largest amount first": (_BY_AMOUNT, "desc"),
+    "Smallest amount first": (_BY_AMOUNT, "asc"),
 }
 MERCHANT_ORDERS = {
     "Name": "merchant_name asc",
@@ -401,15 +426,9 @@ def slices(window: Window, selection: Selection, measure: str) -> Call:
         view, column = "live_payments_by_hour", "payment_hour"
     if window.bucket % DAY == 0 * MINUTE:
         view, column = "live_payments_by_day", "payment_date"
-    sql = (
-        SLICES.replace("gold.live_payments_by_minute", f"gold.{view}")
-        .replace("toDateTime(minute,", f"toDateTime({column},")
-        .replace("where minute >=", f"where {column} >=")
-        .replace("and minute <", f"and {column} <")
-    )
     return between(
         "slices",
-        sql,
+        SLICES.replace("{view}", view).replace("{column}", column),
         window.start,
         window.fill_to,
         complete_to=text(min(window.filling_from, window.complete_end)),
@@ -423,13 +442,10 @@ def places(
     window: Window, selection: Selection, search: str, order: str, page: int, size: int
 ) -> Call:
     """Between which places a page of payments lies, and how many were found; no row: none was."""
-    column, direction = PAYMENT_ORDERS[order]
-    sql = PLACES.replace("{direction}", direction)
-    if column == "amount":
-        sql = sql.replace("toStartOfMinute(occurred_at) as place", "amount as place")
+    by, direction = PAYMENT_ORDERS[order]
     return between(
         "places",
-        sql.replace("{filters}", _FILTERS.strip()),
+        by.fill(PLACES, direction),
         window.start,
         window.fill_to,
         page=page,
@@ -448,23 +464,11 @@ def payments(
     offset: int,
 ) -> Call:
     """Payments whose place is within the bounds, as `places` has them."""
-    column, direction = PAYMENT_ORDERS[order]
-    sql = PAYMENTS.replace("{direction}", direction)
-    if column == "amount":
-        sql = (
-            sql.replace(
-                "occurred_at >= {lowest:DateTime('UTC')}", "amount >= {lowest:Decimal(18, 2)}"
-            )
-            .replace(
-                "occurred_at < {highest:DateTime('UTC')} + interval 1 minute",
-                "amount <= {highest:Decimal(18, 2)}",
-            )
-            .replace("order by occurred_at", "order by amount")
-        )
+    by, direction = PAYMENT_ORDERS[order]
     lowest, highest = bounds
     return between(
         "payments",
-        sql.replace("{filters}", _FILTERS.strip()),
+        by.fill(PAYMENTS, direction),
         window.start,
         window.fill_to,
         lowest=lowest,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from dashboard.periods import Days, Window
 from dashboard.queries import overview
-from dashboard.queries.call import Call, between, of_days, seconds, text
+from dashboard.queries.call import Call, between, of_days, one_page, seconds, text
 
 PORTFOLIO = """
 with
@@ -99,42 +99,23 @@ found as (
         or startsWith(toString(trailing.merchant_id), lower({search:String}))
 ),
 
-placed as (
-    -- floats are for the order only
-    select
-        found.*,
-        row_number() over (
-            order by toFloat64({sort:Identifier}) * {sign:Int8} desc nulls last, merchant_id asc
-        ) as place,
-        count() over () as count_found
-    from found
-),
-
-paged as (
-    -- a page behind the last one is the last one
-    select
-        placed.*,
-        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
-    from placed
+""" + one_page(
+    "found",
+    # floats are for the order only
+    order="toFloat64({sort:Identifier}) * {sign:Int8} desc nulls last, merchant_id asc",
+    columns=(
+        "merchant_id",
+        "merchant_name",
+        "merchant_category",
+        "count_attempted",
+        "successful_amount_eur",
+        "100 * volume_share as share_percent",
+        "100 * acceptance_rate as acceptance_percent",
+        "100 * refund_rate as refund_percent",
+        "100 * dispute_rate as dispute_percent",
+        "risk_score",
+    ),
 )
-
-select
-    merchant_id,
-    merchant_name,
-    merchant_category,
-    count_attempted,
-    successful_amount_eur,
-    100 * volume_share as share_percent,
-    100 * acceptance_rate as acceptance_percent,
-    100 * refund_rate as refund_percent,
-    100 * dispute_rate as dispute_percent,
-    risk_score,
-    count_found,
-    page
-from paged
-where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
-order by place
-"""
 
 MERCHANT = """
 select

@@ -7,7 +7,27 @@ from datetime import date, datetime, timedelta
 from dashboard.periods import Window
 from dashboard.queries.call import Call, between, of_days, seconds, text
 
-KPIS = """
+# Figures of `totals`: what stands there, and the ratios of it.
+FIGURES = """    count_attempted,
+    count_decided,
+    count_successful,
+    known_amount_eur,
+    count_minutes_without_rate,
+    if(count_minutes_without_rate > 0, null, known_amount_eur) as successful_amount_eur,
+    -- divideDecimal divides what stands behind a NULL too: never hand it a 0
+    if(
+        count_successful = 0,
+        null,
+        divideDecimal(
+            successful_amount_eur, toDecimal128(greatest(count_successful, 1), 0), 8
+        )
+    ) as average_ticket_eur,
+    count_successful / nullIf(count_decided, 0) as success_rate
+from totals
+"""
+
+KPIS = (
+    """
 with
 periods as (
     -- the last minute still fills: 'now' counts it, 'complete' leaves it out for comparisons
@@ -37,23 +57,9 @@ totals as (
 
 select
     period,
-    count_attempted,
-    count_decided,
-    count_successful,
-    known_amount_eur,
-    count_minutes_without_rate,
-    if(count_minutes_without_rate > 0, null, known_amount_eur) as successful_amount_eur,
-    -- divideDecimal divides what stands behind a NULL too: never hand it a 0
-    if(
-        count_successful = 0,
-        null,
-        divideDecimal(
-            successful_amount_eur, toDecimal128(greatest(count_successful, 1), 0), 8
-        )
-    ) as average_ticket_eur,
-    count_successful / nullIf(count_decided, 0) as success_rate
-from totals
 """
+    + FIGURES
+)
 
 TREND = """
 with

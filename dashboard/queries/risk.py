@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from dashboard.periods import Days
-from dashboard.queries.call import Call, of_days
+from dashboard.queries.call import Call, of_days, one_page, totals
 
 Row = Mapping[str, Any]
 
@@ -140,76 +140,39 @@ order by month_start_date desc
 limit {months:UInt8}
 """
 
-VELOCITY = """
-with
-placed as (
-    select
-        *,
-        row_number() over (order by times_limit desc, entity_type, entity_id, measure) as place,
-        count() over () as count_found
-    from gold.agg_velocity_flags
-),
-
-paged as (
-    -- a page behind the last one is the last one
-    select
-        *,
-        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
-    from placed
+VELOCITY = "with\n" + one_page(
+    "gold.agg_velocity_flags",
+    order="times_limit desc, entity_type, entity_id, measure",
+    columns=(
+        "entity_type",
+        "entity_id",
+        "measure",
+        "as_of_minute",
+        "count_measured",
+        "count_limit",
+        "times_limit",
+        "count_attempted_1m",
+        "count_attempted_24h",
+    ),
 )
 
-select
-    entity_type,
-    entity_id,
-    measure,
-    as_of_minute,
-    count_measured,
-    count_limit,
-    times_limit,
-    count_attempted_1m,
-    count_attempted_24h,
-    count_found,
-    page
-from paged
-where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
-order by place
-"""
-
-BURSTS = """
-with
-placed as (
-    select
-        *,
-        row_number() over (order by burst_first_at desc, ip) as place,
-        count() over () as count_found
-    from gold.agg_card_testing_bursts
-    where payment_date >= {from:Date} and payment_date < {to:Date}
-),
-
-paged as (
-    select
-        *,
-        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
-    from placed
+BURSTS = "with\n" + one_page(
+    "gold.agg_card_testing_bursts\n"
+    "    where payment_date >= {from:Date} and payment_date < {to:Date}",
+    order="burst_first_at desc, ip",
+    columns=(
+        "ip",
+        "ip_country",
+        "is_proxy_or_vpn",
+        "burst_first_at",
+        "burst_last_at",
+        "count_attempted",
+        "count_accounts",
+        "count_merchants",
+        "attempted_amount_eur",
+        "100 * declined_share as declined_percent",
+    ),
 )
-
-select
-    ip,
-    ip_country,
-    is_proxy_or_vpn,
-    burst_first_at,
-    burst_last_at,
-    count_attempted,
-    count_accounts,
-    count_merchants,
-    attempted_amount_eur,
-    100 * declined_share as declined_percent,
-    count_found,
-    page
-from paged
-where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
-order by place
-"""
 
 # The bursts come as JSON: a list is one parameter, and nothing in it is SQL.
 BURST_DETAILS = """
@@ -293,37 +256,19 @@ limit {limit:UInt32}
 settings join_use_nulls = 1
 """
 
-TRIPS = """
-with
-placed as (
-    select
-        *,
-        row_number() over (order by arrived_at desc, account_id, to_country) as place,
-        count() over () as count_found
-    from gold.agg_impossible_travel
-    where payment_date >= {from:Date} and payment_date < {to:Date}
-),
-
-paged as (
-    select
-        *,
-        least({page:UInt32}, intDiv(count_found + {size:UInt32} - 1, {size:UInt32})) as page
-    from placed
+TRIPS = "with\n" + one_page(
+    "gold.agg_impossible_travel\n"
+    "    where payment_date >= {from:Date} and payment_date < {to:Date}",
+    order="arrived_at desc, account_id, to_country",
+    columns=(
+        "account_id",
+        "from_country",
+        "to_country",
+        "departed_at",
+        "arrived_at",
+        "elapsed_minutes",
+    ),
 )
-
-select
-    account_id,
-    from_country,
-    to_country,
-    departed_at,
-    arrived_at,
-    elapsed_minutes,
-    count_found,
-    page
-from paged
-where place > (page - 1) * {size:UInt32} and place <= page * {size:UInt32}
-order by place
-"""
 
 COUNTRIES = """
 with
@@ -372,7 +317,7 @@ def signals(days: Days, drawn: Days | None = None) -> Call:
 
 def mismatch(days: Days) -> Call:
     """Payments from another country than the account's over the days: `now` and `complete`."""
-    return _totals("geo_mismatch", MISMATCH, days)
+    return totals("geo_mismatch", MISMATCH, days)
 
 
 def mismatch_by_day(days: Days, shift: timedelta = timedelta(0)) -> Call:
@@ -389,7 +334,7 @@ def mismatch_by_day(days: Days, shift: timedelta = timedelta(0)) -> Call:
 
 def disputes(days: Days) -> Call:
     """Dispute activity over the days: `now` and `complete`."""
-    return _totals("disputes", DISPUTES, days)
+    return totals("disputes", DISPUTES, days)
 
 
 def disputes_by_day(days: Days) -> Call:
@@ -439,7 +384,3 @@ def trips(days: Days, page: int, size: int) -> Call:
 def countries(days: Days) -> Call:
     """Attempts by country of the account and of the IP address, in percent of the account's."""
     return of_days("countries", COUNTRIES, days.first, days.after)
-
-
-def _totals(name: str, sql: str, days: Days) -> Call:
-    return of_days(name, sql, days.first, days.after, complete_to=days.today.isoformat())
