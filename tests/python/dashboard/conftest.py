@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import data
+from dashboard import data, definitions
 from dashboard.connection import Answer
 from dashboard.queries.call import Call
 from infra.errors import FinhouseError
@@ -141,6 +142,17 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubWarehouse]:
     monkeypatch.setattr(data, "run_call", stub.run)
     yield stub
     st.cache_data.clear()
+
+
+@pytest.fixture
+def bare_labels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Labels are bare names: there is no manifest."""
+    load = definitions.load
+    monkeypatch.setattr(
+        definitions,
+        "load",
+        lambda model=definitions.KPI_MODEL: load(tmp_path / "manifest.json", model),
+    )
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboard import definitions
 from tests.python.dashboard.pages import UNREACHABLE, OpenPage, captions, metrics, options
 
 PAGE = "app_pages/accounts.py"
@@ -31,14 +29,8 @@ def day(back: int, **changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def rows(warehouse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """What the warehouse answers to this page; labels are bare names, as there is no manifest."""
-    load = definitions.load
-    monkeypatch.setattr(
-        definitions,
-        "load",
-        lambda model=definitions.KPI_MODEL: load(tmp_path / "manifest.json", model),
-    )
+def rows(warehouse: Any, bare_labels: None) -> Any:
+    """What the warehouse answers to this page."""
     monday = TODAY - timedelta(days=TODAY.weekday() + 14)
     cells = ((0, 80.0, 100.0), (1, 40.0, None))
     warehouse.rows.update(

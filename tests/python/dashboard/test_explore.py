@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from dashboard import definitions
 from tests.python.dashboard.pages import UNREACHABLE, OpenPage, captions, metrics
 
 PAGE = "app_pages/explore.py"
@@ -56,14 +54,8 @@ def payment(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def rows(warehouse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """What the warehouse answers to this page; labels are bare names, as there is no manifest."""
-    load = definitions.load
-    monkeypatch.setattr(
-        definitions,
-        "load",
-        lambda model=definitions.KPI_MODEL: load(tmp_path / "manifest.json", model),
-    )
+def rows(warehouse: Any, bare_labels: None) -> Any:
+    """What the warehouse answers to this page."""
     bucket = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
     warehouse.rows.update(
         slices=[

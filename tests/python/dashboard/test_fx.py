@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboard import definitions
 from tests.python.dashboard.pages import UNREACHABLE, OpenPage, captions, metrics, options
 
 PAGE = "app_pages/fx.py"
@@ -17,14 +15,8 @@ TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture(autouse=True)
-def rows(warehouse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """What the warehouse answers to this page; labels are bare names, as there is no manifest."""
-    load = definitions.load
-    monkeypatch.setattr(
-        definitions,
-        "load",
-        lambda model=definitions.KPI_MODEL: load(tmp_path / "manifest.json", model),
-    )
+def rows(warehouse: Any, bare_labels: None) -> Any:
+    """What the warehouse answers to this page."""
     warehouse.rows.update(
         exposure=[
             {

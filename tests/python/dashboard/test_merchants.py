@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -42,14 +41,8 @@ def merchant(merchant_id: UUID, **changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def rows(warehouse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """What the warehouse answers to this page; labels are bare names, as there is no manifest."""
-    load = definitions.load
-    monkeypatch.setattr(
-        definitions,
-        "load",
-        lambda model=definitions.KPI_MODEL: load(tmp_path / "manifest.json", model),
-    )
+def rows(warehouse: Any, bare_labels: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What the warehouse answers to this page."""
     parts = {f"{component}_part": 0.1 for component in COMPONENTS}
     warehouse.rows.update(
         portfolio=[

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from dashboard import definitions
 from infra.transform import trace
 from tests.python.dashboard.pages import UNREACHABLE, OpenPage, captions, metrics, options
 
@@ -66,14 +64,8 @@ ON_ITS_WAY = {
 
 
 @pytest.fixture(autouse=True)
-def rows(warehouse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """What the warehouse answers to this page; labels are bare names, as there is no manifest."""
-    load = definitions.load
-    monkeypatch.setattr(
-        definitions,
-        "load",
-        lambda model=definitions.KPI_MODEL: load(tmp_path / "manifest.json", model),
-    )
+def rows(warehouse: Any, bare_labels: None) -> Any:
+    """What the warehouse answers to this page."""
     warehouse.rows.update(
         payment_changes=[change(), change("c", status="pending", _offset=3)],
         payment_adjustments=[],

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
 import pytest
 
-from dashboard import definitions
 from tests.python.dashboard.pages import UNREACHABLE, OpenPage, captions, metrics, options
 
 PAGE = "app_pages/risk.py"
@@ -42,14 +40,8 @@ def signals(day: date, attempts: int, trips: int) -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def rows(warehouse: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """What the warehouse answers to this page; labels are bare names, as there is no manifest."""
-    load = definitions.load
-    monkeypatch.setattr(
-        definitions,
-        "load",
-        lambda model=definitions.KPI_MODEL: load(tmp_path / "manifest.json", model),
-    )
+def rows(warehouse: Any, bare_labels: None) -> Any:
+    """What the warehouse answers to this page."""
     yesterday = TODAY - timedelta(days=1)
     paged = {"count_found": 1, "page": 1}
     burst = {"ip": "81.0.0.1", "burst_first_at": MOMENT}
