@@ -54,7 +54,7 @@ def run(*, as_json: bool, check: bool) -> int:
 
 def _show(settings: Settings, *, as_json: bool) -> int:
     """How the rules stood when they were last looked at."""
-    _whole_lines()
+    console.whole_lines()
     checks = _ask(settings, _CHECKS)
     failing = _ask(settings, _UNDELIVERED)
     firing = [one for one in checks if one["state"] == "firing"]
@@ -114,7 +114,7 @@ def _table(checks: list[dict[str, Any]]) -> Table:
 
 def _check(settings: Settings, *, as_json: bool) -> int:
     """Check the file and ask every rule once, whatever else looks at it; nothing is stored."""
-    _whole_lines()
+    console.whole_lines()
     found = read_rules(settings.alert_rules)
     readings = try_out(settings, found.rules, datetime.now(UTC)) if found.rules else {}
     tried = [_tried(rule, readings[rule.name]) for rule in found.rules]
@@ -165,12 +165,6 @@ def _tried(rule: Rule, reading: Reading) -> dict[str, Any]:
         "error": reading.error,
         "milliseconds": round(reading.milliseconds, 1),
     }
-
-
-def _whole_lines() -> None:
-    """A file or a pipe gets whole values."""
-    if not console.out.is_terminal:
-        console.out.width = 10_000
 
 
 def _ask(settings: Settings, query: str) -> list[dict[str, Any]]:

@@ -13,6 +13,12 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def whole_lines() -> None:
+    """A table that goes to a file or a pipe keeps whole values."""
+    if not out.is_terminal:
+        out.width = 10_000
+
+
 def ok(title: str, detail: str = "", seconds: float | None = None) -> None:
     """One finished step: `  ok  postgres 18        127.0.0.1:5432    0.9 s`."""
     time = f"{seconds:6.1f} s" if seconds is not None else ""

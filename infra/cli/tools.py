@@ -162,8 +162,7 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
     for row in answer["data"]:
         cells = ("" if value is None else str(value) for value in row.values())
         table.add_row(*(cell.replace("[", r"\[") for cell in cells))
-    if not console.out.is_terminal:
-        console.out.width = 10_000  # a file or a pipe gets whole values
+    console.whole_lines()
     console.out.print(table)
     rows = len(answer["data"])
     console.out.print(f"{rows:,} row{'' if rows == 1 else 's'}", style="dim")

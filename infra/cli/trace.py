@@ -279,7 +279,6 @@ def _show_life(changes: Sequence[Mapping[str, Any]]) -> None:
             f"{change['_partition']}/{change['_offset']}",
             trace.what_changed(change).replace("[", r"\["),
         )
-    if not console.out.is_terminal:
-        console.out.width = 10_000  # a file or a pipe gets whole values
+    console.whole_lines()
     console.out.print(table)
     console.out.print()
