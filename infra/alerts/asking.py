@@ -66,6 +66,8 @@ def read(
     rule: Rule, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> tuple[Decimal | None, Decimal | None, str]:
     """Value, threshold and detail of an answer; no row is no value. Raises ValueError."""
+    if not (columns or rows):  # without a row ClickHouse may not even name the columns
+        return None, rule.when.limit, ""
     if "value" not in columns or not set(columns) <= set(COLUMNS):
         raise ValueError(
             f"the query returns {', '.join(columns)}; it needs `value`, may have `threshold`"

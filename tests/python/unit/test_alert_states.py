@@ -225,4 +225,6 @@ def test_an_answer_is_value_threshold_and_detail() -> None:
     columns = ["detail", "threshold", "value"]
     assert read(one, columns, [["a\n b", 2, 1]]) == (Decimal(1), Decimal(2), "a b")
     assert read(one, columns, []) == (None, None, "")
+    assert read(one, [], []) == (None, None, "")
+    assert read(rule(), [], []) == (None, Decimal(60), "")
     assert read(rule(), ["value"], [[None]]) == (None, Decimal(60), "")
