@@ -68,7 +68,7 @@ def main() -> None:
                 batches = Batches(
                     project, TIERS["background"], *BESIDE_THE_LOOP, beside_the_loop=True
                 )
-                turns = Turns(project.tiers(), time.monotonic(), settings)
+                turns = Turns(project.tiers(), started, settings)
                 log.info("the warehouse is built: models take turns")
             for tier, members in TIERS.items():
                 names = turns.next(members, time.monotonic())
