@@ -178,9 +178,5 @@ def _ask(settings: Settings, query: str) -> list[dict[str, Any]]:
             "ClickHouse refuses to tell", why=error.read().decode(errors="replace").strip()[:300]
         ) from error
     except OSError as error:
-        raise FinhouseError(
-            f"ClickHouse does not answer at {settings.clickhouse_host}:{settings.clickhouse_port}",
-            why=str(error),
-            fix="./finhouse up starts it, ./finhouse logs clickhouse shows why it is down",
-        ) from error
+        raise clickhouse.does_not_answer(settings, error) from error
     return [json.loads(line) for line in answer.splitlines()]

@@ -14,6 +14,7 @@ from typing import Any
 from rich.table import Table
 
 from infra.cli import console
+from infra.embedded import clickhouse
 from infra.errors import FinhouseError
 from infra.settings import ROOT, Settings, load_settings
 
@@ -136,11 +137,7 @@ def _ask(settings: Settings, query: str, user: str, password: str) -> dict[str, 
             exit_code=1,
         ) from error
     except OSError as error:
-        raise FinhouseError(
-            f"ClickHouse does not answer at {settings.clickhouse_host}:{settings.clickhouse_port}",
-            why=str(error),
-            fix="./finhouse up starts it, ./finhouse logs clickhouse shows why it is down",
-        ) from error
+        raise clickhouse.does_not_answer(settings, error) from error
     try:
         answer = json.loads(text) if text.strip() else {}
     except json.JSONDecodeError:  # the statement named its own FORMAT

@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from infra.embedded.component import Component
+from infra.errors import FinhouseError
 from infra.settings import LOOPBACK, ROOT, Settings
 
 FRAGMENTS = ROOT / "infra" / "clickhouse"
@@ -117,6 +118,15 @@ def query(settings: Settings, statement: str, timeout: float = 5) -> str:
     )
     with urllib.request.urlopen(request, timeout=timeout) as response:
         return str(response.read().decode())
+
+
+def does_not_answer(settings: Settings, error: Exception) -> FinhouseError:
+    """What to raise when ClickHouse is away."""
+    return FinhouseError(
+        f"ClickHouse does not answer at {settings.clickhouse_host}:{settings.clickhouse_port}",
+        why=str(error).partition("\n")[0],
+        fix="./finhouse up starts it, ./finhouse logs clickhouse shows why it is down",
+    )
 
 
 def probe(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from infra.embedded import clickhouse
 from infra.errors import FinhouseError
 from infra.settings import Settings
 
@@ -36,11 +37,7 @@ def connect(settings: Settings, user: str = "", password: str = "") -> Client:
             settings={"join_use_nulls": 1},
         )
     except ClickHouseError as error:
-        raise FinhouseError(
-            f"ClickHouse does not answer at {settings.clickhouse_host}:{settings.clickhouse_port}",
-            why=str(error).splitlines()[0],
-            fix="./finhouse up starts it, ./finhouse logs clickhouse shows why it is down",
-        ) from error
+        raise clickhouse.does_not_answer(settings, error) from error
 
 
 def positions(client: Client, tables: Mapping[str, str]) -> dict[str, int]:
