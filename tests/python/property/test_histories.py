@@ -21,7 +21,7 @@ from tests.python.property.oracles import EXEMPT, ORACLES
 from tests.python.property.warehouse import Warehouse
 
 HISTORIES = int(os.environ.get("FINHOUSE_PROPERTY_HISTORIES") or 300)
-HISTORIES_PER_CYCLE = 15
+HISTORIES_PER_CYCLE = 25
 
 
 def test_every_model_of_silver_and_gold_has_an_oracle(warehouse: Warehouse) -> None:
