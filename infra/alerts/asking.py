@@ -17,7 +17,7 @@ from infra.alerts.rules import Rule
 from infra.alerts.states import Reading
 from infra.errors import FinhouseError
 from infra.settings import Settings
-from infra.transform.warehouse import BACKGROUND_PRIORITY, connect
+from infra.transform.warehouse import BACKGROUND, connect
 
 COLUMNS = ("value", "threshold", "detail")
 # What ops can hold: Decimal(38, 8).
@@ -45,8 +45,7 @@ def ask(client: Client, rule: Rule, now: datetime) -> Reading:
             rule.sql,
             settings={
                 "max_execution_time": rule.timeout.total_seconds(),
-                "max_threads": 1,
-                "priority": BACKGROUND_PRIORITY,
+                **BACKGROUND,
                 "max_result_rows": 1000,
                 "log_comment": f"alert {rule.name}",
             },

@@ -22,7 +22,7 @@ from infra.transform.batches import Batches
 from infra.transform.loop import built_from, log, prepare, report, write_runs
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.turns import FAILED_SECONDS, Turns
-from infra.transform.warehouse import BACKGROUND_PRIORITY, connect
+from infra.transform.warehouse import BACKGROUND, connect
 
 # What takes turns together, under the name that ops.transform_runs has for it.
 TIERS = {"background": {"slow", "background"}, "snapshot": {"snapshot"}}
@@ -48,18 +48,18 @@ def run_background(
 
 def main() -> None:
     """Run turns until SIGTERM or SIGINT; the turn under way is finished first."""
-    settings, stop = prepare(BACKGROUND_PRIORITY, threads=1)
-    os.nice(NICE)
+    settings, stop = prepare()
     Watching(settings, stop).start()
     project = Project()
     client: Client | None = None
     turns: Turns | None = None
     batches: Batches | None = None
     seconds = 0.0
+    is_first = True
     while not stop.wait(max(IDLE_SECONDS, RESTS * seconds)):
         started = time.monotonic()
         try:
-            client = client or connect(settings)
+            client = client or connect(settings, limits=BACKGROUND)
             if project.is_stale() or turns is None or batches is None:
                 turns = None
                 if built_from(client) != project.fingerprint():
@@ -70,6 +70,11 @@ def main() -> None:
                 )
                 turns = Turns(project.tiers(), started, settings)
                 log.info("the warehouse is built: models take turns")
+                if is_first:
+                    # Not before: until its first turn rates and names are missing on every page,
+                    # and what it does until then took it most of a minute beside a busy loop.
+                    os.nice(NICE)
+                    is_first = False
             for tier, members in TIERS.items():
                 names = turns.next(members, time.monotonic())
                 if names and not client.query(capture.PROBLEMS).result_rows:

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.external import ExternalData
 
 from infra.transform.comparisons import FACTS, TABLES, Fact
 from infra.transform.rows import Row, Source, position, warehouse_checksum, warehouse_group
-from infra.transform.warehouse import BACKGROUND_PRIORITY
+from infra.transform.warehouse import BACKGROUND
 
 Group = tuple[str, ...]
 # Checksums have more digits than a Decimal keeps in a sum.
@@ -99,8 +99,8 @@ class Warehouse:
     ) -> None:
         self._client = client
         # With one thread, they give way to the live tier as the background's do.
-        priority = BACKGROUND_PRIORITY if threads == 1 else 0
-        self._settings = {**ONE_MOMENT, "max_threads": threads, "priority": priority}
+        limits = BACKGROUND if threads == 1 else {"max_threads": threads}
+        self._settings = {**ONE_MOMENT, **limits}
         types: dict[str, dict[str, str]] = {}
         for relation, name, type in client.query(
             "select concat(database, '.', table), name, type from system.columns"

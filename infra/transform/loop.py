@@ -29,7 +29,7 @@ from infra.transform import capture
 from infra.transform.batches import Batches
 from infra.transform.keeper import Keeper
 from infra.transform.project import ModelRun, Project, TransformError
-from infra.transform.warehouse import LIVE_PRIORITY, connect
+from infra.transform.warehouse import LIVE, connect
 from infra.transform.watch import Watch
 from ingestion.kafka import ensure_topics
 
@@ -100,11 +100,8 @@ def built_from(client: Client) -> str:
     return str(rows.result_rows[0][0]) if rows.result_rows else ""
 
 
-def prepare(priority: int, threads: int) -> tuple[Settings, threading.Event]:
-    """Settings, exported to dbt, and an event that SIGTERM and SIGINT set; `log` goes to stdout.
-
-    `priority`: of dbt's queries, see infra/transform/warehouse.py; `threads`: of each, at most.
-    """
+def prepare() -> tuple[Settings, threading.Event]:
+    """Settings, exported to dbt, and an event that SIGTERM and SIGINT set; `log` goes to stdout."""
     # A handler of its own: dbt replaces those of the root logger.
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -112,12 +109,7 @@ def prepare(priority: int, threads: int) -> tuple[Settings, threading.Event]:
     log.setLevel(logging.INFO)
     log.propagate = False
     settings = load_settings()
-    os.environ.update(
-        settings.environment(),
-        FINHOUSE_WRITER=WRITER,
-        FINHOUSE_QUERY_PRIORITY=str(priority),
-        FINHOUSE_QUERY_THREADS=str(threads),
-    )
+    os.environ.update(settings.environment(), FINHOUSE_WRITER=WRITER)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -126,7 +118,7 @@ def prepare(priority: int, threads: int) -> tuple[Settings, threading.Event]:
 
 def main() -> None:
     """Run cycles until SIGTERM or SIGINT; the cycle under way is finished first."""
-    settings, stop = prepare(LIVE_PRIORITY, threads=2)
+    settings, stop = prepare()
     project = Project()
     watch = Watch(settings, stop)
     Keeper(settings, stop).start()
@@ -148,7 +140,7 @@ def main() -> None:
             if not is_built:
                 # A Kafka table that is made before its topic notices it only minutes later.
                 ensure_topics(settings)
-            client = client or connect(settings)
+            client = client or connect(settings, limits=LIVE)
             if started >= check_due:
                 capture.refuse_if_broken(settings, client)
                 check_due = started + capture.CHECK_SECONDS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from dbt.artifacts.resources.types import NodeType
@@ -91,14 +92,16 @@ class Project:
         self._runner = dbtRunner(manifest=self._manifest)
 
     def tiers(self) -> dict[str, str]:
-        """What is kept up to date by running it, with its tier; empty before `parse`.
+        """What is kept up to date by running it, with its tier, each after what it reads; empty
+        before `parse`.
 
         Tiers: live (tag `live`), background (tag `background`), slow (other incremental models),
         snapshot.
         """
         nodes = self._manifest.nodes if self._manifest else {}
+        lineage = TopologicalSorter({id: node.depends_on_nodes for id, node in nodes.items()})
         found = {}
-        for node in nodes.values():
+        for node in (nodes[id] for id in lineage.static_order() if id in nodes):
             if node.resource_type is NodeType.Snapshot:
                 found[node.name] = "snapshot"
             elif node.config.get("materialized") == "offset_append":

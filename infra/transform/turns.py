@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from infra.settings import Settings
 from infra.transform.project import ModelRun
@@ -33,7 +34,8 @@ class _Model:
 
 class Turns:
     """The models, each with its tier. At first all of them rest, from a moment `now` on; times are
-    those of time.monotonic()."""
+    those of time.monotonic(). Models that have waited
+    equally long keep the order of `tiers`."""
 
     def __init__(self, tiers: Mapping[str, str], now: float, settings: Settings) -> None:
         self._rest = {
@@ -49,14 +51,14 @@ class Turns:
 
     def next(self, tiers: Collection[str], now: float) -> list[str]:
         """Models of these tiers to run now; none if all rest."""
-        waiting = sorted(
+        waiting = [
             (model.due, name)
             for name, model in self._models.items()
             if model.tier in tiers and model.due <= now
-        )
+        ]
         chosen: list[str] = []
         seconds = 0.0
-        for _, name in waiting:
+        for _, name in sorted(waiting, key=itemgetter(0)):
             seconds += self._models[name].seconds
             if chosen and seconds > TURN_SECONDS:
                 break

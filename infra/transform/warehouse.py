@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -16,13 +17,21 @@ from infra.settings import Settings
 
 # The first cycle may meet servers that are still starting.
 TOLERATED_FAILURES = 3
-# `priority` of ClickHouse: while a query with a lower number runs, one with a higher number pauses.
-LIVE_PRIORITY = 1
-BACKGROUND_PRIORITY = 2
+# ClickHouse's settings of a query. `priority`: while a query with a lower number runs, one with a
+# higher number pauses, and one without is not concerned. Not in profiles.yml: dbt parses all of a
+# project again, a quarter of a minute, where the connection is another than it was parsed with.
+LIVE = {"priority": 1, "max_threads": 2}
+BACKGROUND = {"priority": 2, "max_threads": 1}
 
 
-def connect(settings: Settings, user: str = "", password: str = "") -> Client:
-    """A client with the rights of the transform user, or of another one.
+def connect(
+    settings: Settings,
+    user: str = "",
+    password: str = "",
+    limits: Mapping[str, int] = MappingProxyType({}),
+) -> Client:
+    """A client with the rights of the transform user, or of another one. `limits`: of each of its
+    queries, LIVE or BACKGROUND.
 
     Raises FinhouseError if nobody answers.
     """
@@ -34,7 +43,7 @@ def connect(settings: Settings, user: str = "", password: str = "") -> Client:
             password=password if user else settings.clickhouse_password,
             secure=settings.clickhouse_secure,
             autogenerate_session_id=False,
-            settings={"join_use_nulls": 1},
+            settings={"join_use_nulls": 1, **limits},
         )
     except ClickHouseError as error:
         raise clickhouse.does_not_answer(settings, error) from error

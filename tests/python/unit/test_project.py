@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from infra.settings import ROOT
+from infra.settings import ROOT, Settings
 
 
 def models(nodes: dict[str, Any]) -> dict[str, Any]:
@@ -123,3 +123,12 @@ def test_no_machine_path_in_tracked_files() -> None:
     }
     assert len(text) > 50
     assert [str(path) for path, body in text.items() if str(Path.home()) + "/" in body] == []
+
+
+def test_every_process_connects_alike() -> None:
+    """dbt parses all of the project again where the connection is another than the last process
+    that parsed it had: what `./finhouse env` does not export must not be part of it."""
+    profiles = (ROOT / "profiles.yml").read_text(encoding="utf-8")
+    read = set(re.findall(r"env_var\('(\w+)'", profiles))
+    assert "FINHOUSE_CLICKHOUSE_HOST" in read
+    assert read - Settings(state_dir=ROOT).environment().keys() - {"FINHOUSE_TARGET"} == set()

@@ -63,3 +63,8 @@ def test_what_failed_or_was_not_reached_comes_back_later() -> None:
     turns.done("ab", ran("a", seconds=0.0, status="error"), 10.0)
     assert turns.next({"slow"}, 10.0 + FAILED_SECONDS - 0.1) == []
     assert turns.next({"slow"}, 10.0 + FAILED_SECONDS) == ["a", "b"]
+
+
+def test_those_that_waited_equally_long_keep_the_order_of_their_lineage() -> None:
+    turns = Turns({"state": "slow", "dimension": "slow", "fact": "slow"}, 0.0, SETTINGS)
+    assert turns.next({"slow"}, 60.0) == ["state", "dimension", "fact"]
