@@ -1,8 +1,9 @@
 """Batches of incremental models without dbt's share: dbt renders each once, this runs it again.
 
-A cycle of six models through dbtRunner took a second of CPU, a fifth of it for the queries. What a
-batch is, and what the writer lease is, is said in the macros only (batch_statements). Whatever else
-a run may have to do, such as to make a table or to rebuild one, is left to dbt.
+A cycle of six models through dbtRunner took a second of CPU, a fifth of it for the queries. A model
+whose inputs have not moved is left alone. What a batch is, and what the writer lease is, is said in
+the macros only (batch_statements). Whatever else a run may have to do, such as to make a table or
+to rebuild one, is left to dbt.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from infra.transform.project import ModelRun, Project
+from infra.transform.project import IDLE, ModelRun, Project
 
 # Written by the macro void_if.
 VOID_CONDITION = re.compile(r"/\* void if (.*?) \*/", re.DOTALL)
@@ -29,6 +30,8 @@ log = logging.getLogger("transform")
 @dataclass(frozen=True, slots=True)
 class _Batch:
     model: str
+    # Whose positions say whether there is anything to do.
+    inputs: frozenset[str]
     # Expressions.
     position: str
     is_void: str
@@ -38,17 +41,18 @@ class _Batch:
     least_move: int
 
     @classmethod
-    def of(cls, model: str, select: str, found: dict[str, Any]) -> _Batch:
-        statements = found["models"][model]
+    def of(cls, model: str, inputs: set[str], select: str, found: dict[str, Any]) -> _Batch:
+        position = found["positions"][model]
         conditions = VOID_CONDITION.findall(select)
         is_cut_anywhere = found["unavailable_value"] in select
         # The position is known: to look it up again, several times, is half of planning a batch.
-        select = select.replace(statements["position"], "toUInt64(__POSITION__)")
+        select = select.replace(position, "toUInt64(__POSITION__)")
         return cls(
             model=model,
-            position=statements["position"],
+            inputs=frozenset(inputs),
+            position=position,
             is_void=" or ".join(f"({condition})" for condition in conditions) or "0",
-            insert=statements["insert"].replace("__SELECT__", select),
+            insert=found["models"][model].replace("__SELECT__", select),
             least_move=1 if is_cut_anywhere else found["max_batch_events"] // 2,
         )
 
@@ -70,14 +74,17 @@ class Batches:
         self._settings: dict[str, Any] = found["settings"]
         self._owner: str = found["owner"]
         self._lease: dict[str, str] = found["lease"]
+        self._positions: dict[str, str] = found["positions"]
         self._is_beside = beside_the_loop
         names = [name for name, tier in project.tiers().items() if tier in tiers]
         self.batches = [
-            _Batch.of(model, select, found)
+            _Batch.of(model, project.inputs(model), select, found)
             for model, select in project.compile(names, *flags).items()
         ]
         # Where each model was when it ran last.
         self._seen: dict[str, int] = {}
+        # Where it and its inputs were when it ran last, if it was known not to be void.
+        self._idle: dict[str, dict[str, int]] = {}
 
     def run_or(
         self,
@@ -85,8 +92,9 @@ class Batches:
         client: Client,
         models: Collection[str] | None = None,
     ) -> list[ModelRun]:
-        """Run a batch of each of these models, of all without `models`; by `dbt` if there is more
-        to do or a statement failed: dbt makes a table, rebuilds a void one, says what is wrong.
+        """Run a batch of each of these models, of all without `models`, if it has one; by `dbt` if
+        there is more to do or a statement failed: dbt makes a table, rebuilds a void one, says what
+        is wrong.
         """
         try:
             runs = self._run(client, models)
@@ -117,25 +125,41 @@ class Batches:
             self._change_lease(client, "release", number)
 
     def _run_all(self, client: Client, chosen: list[_Batch]) -> list[ModelRun]:
-        positions = self._query(client, {one.model: one.position for one in chosen})
+        names = {name for one in chosen for name in (one.model, *one.inputs)}
+        positions = self._query(client, {name: self._positions[name] for name in names})
+        states = {
+            one.model: {name: positions[name] for name in (one.model, *one.inputs)}
+            for one in chosen
+        }
+        idle = {model for model, state in states.items() if self._idle.get(model) == state}
         # A void table gets empty batches: read_from() sees to that. So only one that stands still
         # is asked about; the answer costs as much as all the rest.
         still = {
             one.model: one.is_void
             for one in chosen
-            if self._seen.get(one.model) == positions[one.model]
+            if one.model not in idle and self._seen.get(one.model) == positions[one.model]
         }
-        self._seen |= positions
         if any(self._query(client, still).values()):
             return []
-        runs = []
+        runs: dict[str, ModelRun] = {}
         for batch in chosen:
             began = time.monotonic()
+            # It stood still when it ran last, and nothing has moved since; but an input that ran
+            # just now may.
+            if batch.model in idle and all(
+                runs[name].is_idle for name in batch.inputs & runs.keys()
+            ):
+                runs[batch.model] = ModelRun(batch.model, IDLE, 0.0, "")
+                continue
             position: int | None = positions[batch.model]
             while position is not None:
                 position = self._insert(client, batch, position)
-            runs.append(ModelRun(batch.model, "success", time.monotonic() - began, ""))
-        return runs
+            self._seen[batch.model] = positions[batch.model]
+            if batch.model in still:
+                self._idle[batch.model] = states[batch.model]
+            seconds = time.monotonic() - began
+            runs[batch.model] = ModelRun(batch.model, "success", seconds, "")
+        return list(runs.values())
 
     def _insert(self, client: Client, batch: _Batch, position: int) -> int | None:
         """Insert one batch; the position of the next one to insert now, if there is one."""

@@ -28,7 +28,7 @@ from infra.settings import Settings, load_settings
 from infra.transform import capture
 from infra.transform.batches import Batches
 from infra.transform.keeper import Keeper
-from infra.transform.project import ModelRun, Project, TransformError
+from infra.transform.project import IDLE, ModelRun, Project, TransformError
 from infra.transform.warehouse import LIVE, connect
 from infra.transform.watch import Watch
 from ingestion.kafka import ensure_topics
@@ -85,7 +85,7 @@ def run_tier(project: Project, tier: str) -> list[ModelRun]:
 
 def report(runs: list[ModelRun]) -> bool:
     """Log what failed; whether anything did."""
-    failed = [run for run in runs if run.status not in ("success", "skipped", "no-op")]
+    failed = [run for run in runs if run.status not in ("success", "skipped", IDLE)]
     for run in failed:
         log.error("%s: %s", run.model, run.message)
     return bool(failed)

@@ -26,6 +26,10 @@ class TransformError(Exception):
     """dbt could not parse or run the project; the message is dbt's."""
 
 
+# Status of what had nothing to do, in dbt's own word.
+IDLE = "no-op"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRun:
     """What one node of a run did. `seconds` is its execution time, `message` empty on success."""
@@ -34,6 +38,11 @@ class ModelRun:
     status: str
     seconds: float
     message: str
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return self.status == IDLE
 
 
 def _flags(*extra: str) -> list[str]:
@@ -107,6 +116,18 @@ class Project:
             elif node.config.get("materialized") == "offset_append":
                 tags = {"live", "background"}.intersection(node.tags)
                 found[node.name] = tags.pop() if tags else "slow"
+        return found
+
+    def inputs(self, model: str) -> set[str]:
+        """The logs and incremental models that a model reads, through views too."""
+        nodes = self._manifest.nodes if self._manifest else {}
+        found: set[str] = set()
+        waiting = [node for node in nodes.values() if node.name == model]
+        while waiting:
+            parents = [nodes[id] for id in waiting.pop().depends_on_nodes if id in nodes]
+            rows = {"kafka_log", "offset_append"}
+            found |= {node.name for node in parents if node.config.get("materialized") in rows}
+            waiting += [node for node in parents if node.name not in found]
         return found
 
     def compile(self, models: Collection[str], *flags: str) -> dict[str, str]:

@@ -66,10 +66,13 @@ class Turns:
         return chosen
 
     def done(self, chosen: Iterable[str], runs: Iterable[ModelRun], now: float) -> None:
-        """What was chosen has run; what failed or was not reached comes back after ten seconds."""
-        took = {run.model: run.seconds for run in runs if run.status == "success"}
+        """What was chosen has run; what failed or was not reached comes back after ten seconds,
+        what had nothing to do after the shortest rest of its tier."""
+        ran = {run.model: run for run in runs if run.is_idle or run.status == "success"}
         for name in chosen:
             model = self._models[name]
-            model.seconds = took.get(name, model.seconds)
-            least = self._rest[model.tier] if name in took else FAILED_SECONDS
-            model.due = now + max(least, RESTS * model.seconds)
+            run = ran.get(name)
+            if run and not run.is_idle:
+                model.seconds = run.seconds
+            least = self._rest[model.tier] if run else FAILED_SECONDS
+            model.due = now + max(least, 0.0 if run and run.is_idle else RESTS * model.seconds)

@@ -46,7 +46,7 @@
                 cycle_id UUID comment 'One transform cycle.',
                 tier LowCardinality(String) comment 'live: facts, each second; background: a turn of other models; snapshot: histories of dimensions; build: the whole project; repair: a rebuild after a check.',
                 model LowCardinality(String) comment 'Name of the dbt model.',
-                status LowCardinality(String) comment 'success, error or skipped.',
+                status LowCardinality(String) comment 'success, error, skipped, or no-op: its inputs had not moved.',
                 started_at DateTime64(3, 'UTC') comment 'When the cycle started, UTC.',
                 finished_at DateTime64(3, 'UTC') comment 'When the cycle was done, UTC.',
                 model_seconds Float64 comment 'Time the model took, seconds.',

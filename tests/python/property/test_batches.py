@@ -102,6 +102,20 @@ def test_no_incremental_table_is_partitioned_and_watermarks_survive_merges(
         assert loaded.one(position) == before, relation
 
 
+def test_what_has_not_moved_is_left_alone(loaded: Warehouse, seed: int) -> None:
+    add_histories(loaded, seed, range(10_200, 10_210))
+    for _ in range(3):  # until each has been seen to stand still
+        loaded.run_tier("slow")
+    assert {run.model for run in loaded.run_tier("slow") if not run.is_idle} == set()
+    arrived = len(loaded.source.topics["accounts"])
+    assert arrived > loaded.delivered["accounts"]
+    loaded.deliver("accounts", arrived)
+    ran = {run.model for run in loaded.run_tier("slow") if not run.is_idle}
+    assert "silver_accounts_state" in ran
+    assert not ran & {"silver_transactions_deltas", "silver_refunds_state", "fct_payments_by_day"}
+    loaded.settle()
+
+
 def test_a_batch_over_the_cap_is_split(loaded: Warehouse, seed: int) -> None:
     add_histories(loaded, seed, range(10_100, 10_120))
     waiting = len(loaded.source.topics["transactions"]) - loaded.delivered["transactions"]

@@ -74,7 +74,7 @@ slow = Batches(project, {"live", "slow", "background"}, beside_the_loop=True)
 client = connect(load_settings())
 while True:
     runs = live.run_or(partial(run_tier, project, "live"), client)
-    print(sum(run.status != "success" for run in runs), flush=True)
+    print(sum(run.status not in ("success", "no-op") for run in runs), flush=True)
     slow.run_or(partial(run_tier, project, "slow"), client)
 """
 

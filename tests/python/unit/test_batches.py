@@ -33,6 +33,32 @@ def test_each_model_has_a_batch_after_those_that_it_reads(
         assert expected[name].intersection(expected) <= set(found[:place])
 
 
+def test_inputs_are_what_moves_a_model_through_views_too(
+    batches: Batches, nodes: dict[str, Any]
+) -> None:
+    inputs = {batch.model: batch.inputs for batch in batches.batches}
+    assert inputs["silver_transactions_deltas"] == {"bronze_transactions"}
+    assert inputs["fct_payments_by_day"] == {"silver_transactions_deltas"}
+    for model, names in inputs.items():
+        kinds = {nodes[name]["config"]["materialized"] for name in names}
+        assert kinds and kinds <= {"kafka_log", "offset_append"}, model
+
+
+def test_no_model_reads_what_has_no_position(nodes: dict[str, Any]) -> None:
+    """A table without offsets could move unseen, and the model would be left alone."""
+    by_id = {node["unique_id"]: node for node in nodes.values()}
+    moves_unseen = {"table", "incremental", "snapshot", "materialized_view"}
+    waiting = [n for n in nodes.values() if n["config"]["materialized"] == "offset_append"]
+    seen = set()
+    while waiting:
+        for id in waiting.pop()["depends_on"]["nodes"]:
+            if id in by_id and id not in seen:
+                seen.add(id)
+                waiting.append(by_id[id])
+    assert seen
+    assert {id for id in seen if by_id[id]["config"]["materialized"] in moves_unseen} == set()
+
+
 def test_a_batch_is_whole_and_looks_its_position_up_once(batches: Batches) -> None:
     for batch in batches.batches:
         names = set(re.findall(r"__[A-Z]+__", f"{batch}"))

@@ -68,3 +68,11 @@ def test_what_failed_or_was_not_reached_comes_back_later() -> None:
 def test_those_that_waited_equally_long_keep_the_order_of_their_lineage() -> None:
     turns = Turns({"state": "slow", "dimension": "slow", "fact": "slow"}, 0.0, SETTINGS)
     assert turns.next({"slow"}, 60.0) == ["state", "dimension", "fact"]
+
+
+def test_what_had_nothing_to_do_rests_as_little_as_its_tier_may() -> None:
+    turns = Turns({"heavy": "slow"}, now=0.0, settings=SETTINGS)
+    turns.done(["heavy"], ran("heavy", seconds=5.0), 10.0)
+    turns.done(["heavy"], ran("heavy", seconds=0.0, status="no-op"), 60.0)
+    assert turns.next({"slow"}, 69.9) == []
+    assert turns.next({"slow"}, 70.0) == ["heavy"]
