@@ -230,6 +230,10 @@ def _show(document: Mapping[str, Any]) -> None:
         colour = {"equal": "green", "behind": "yellow"}.get(layer["verdict"], "red")
         line = f"[{colour}]{layer['verdict']:<8}[/] {layer['name']}"
         console.out.print(f"{line} and Postgres")
+        if "transaction_id" in layer["differences"]:  # the key: one of the two has no row
+            in_postgres, _ = layer["differences"]["transaction_id"]
+            console.out.print(f"         only {'Postgres' if in_postgres else 'this'} has the row")
+            continue
         for column, (stored, held) in layer["differences"].items():
             text = f"         {column}: Postgres {stored}, here {held}"
             console.out.print(text, markup=False)

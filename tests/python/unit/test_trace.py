@@ -127,6 +127,24 @@ def test_a_layer_is_behind_only_while_a_change_is_on_its_way(
     assert layer.differences == shown
 
 
+@pytest.mark.parametrize(
+    ("differences", "shown"),
+    [
+        ({"transaction_id": ("7f", None), "amount": ("1.00", None)}, "only Postgres has the row"),
+        ({"transaction_id": (None, "7f"), "amount": (None, "1.00")}, "only this has the row"),
+        ({"amount": ("1.00", None)}, "amount: Postgres 1.00, here None"),
+    ],
+)
+def test_a_row_that_one_side_lacks_is_said_in_one_line(
+    differences: dict[str, Any], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layer = {"name": "silver", "verdict": "behind", "differences": differences}
+    told = {"changes": [], "transaction_id": "7f", "adjustments": [], "counted_in": []}
+    command._show(told | {"layers": [layer]})
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert [line.strip() for line in lines[2:]] == [shown]
+
+
 def test_the_command_refuses_what_is_no_id(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", "nope"]) == 2
     shown = capsys.readouterr().err
