@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.generator.origins import hidden_addresses
 from ingestion.generator.payments import Payments, replace_payments
 from ingestion.generator.rows import (
     Bytes,
@@ -131,8 +132,7 @@ def _episode(
 
 def _address(rng: np.random.Generator, world: World) -> Bytes:
     """Mostly a proxy or VPN, else any address."""
-    hidden = np.flatnonzero(world.addresses.is_proxy == b"t")
-    if not len(hidden) or rng.random() < 0.3:
-        hidden = np.arange(len(world.addresses.ip))
-    address: Bytes = world.addresses.ip[rng.choice(hidden, 1)]
+    is_hidden = rng.random() > 0.3
+    places = hidden_addresses(world) if is_hidden else np.arange(len(world.addresses.ip))
+    address: Bytes = world.addresses.ip[rng.choice(places, 1)]
     return address

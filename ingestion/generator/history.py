@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 from infra.errors import FinhouseError
 from infra.settings import Settings
 from ingestion.generator.fraud import REPORTED_SHARE, Attempts, plan_fraud, plant
+from ingestion.generator.origins import homes
 from ingestion.generator.payments import Payments, draw_payments, history_moments
 from ingestion.generator.retries import no_retries, plan_retries, plant_retries
 from ingestion.generator.rows import (
@@ -126,6 +127,8 @@ def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes
         )
     )
     yield from _reference(world, generator, signup, now)
+    people = world.accounts
+    places = homes(world.seed, world.addresses, np.arange(len(people.id)), people.country)
     fraud = plan_fraud(
         rng,
         world,
@@ -146,6 +149,7 @@ def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes
         payments = draw_payments(
             rng,
             world,
+            places,
             created=occurred,
             occurred=occurred,
             known_accounts=np.maximum(np.searchsorted(signup, occurred), 1),

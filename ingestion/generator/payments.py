@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.generator.origins import draw_origins
 from ingestion.generator.rows import (
     NULL,
     Bytes,
@@ -90,6 +91,7 @@ def history_moments(rng: np.random.Generator, now: int, days: int, count: int) -
 def draw_payments(
     rng: np.random.Generator,
     world: World,
+    homes: Ints,
     created: Ints,
     occurred: Ints,
     known_accounts: Ints | int,
@@ -99,7 +101,8 @@ def draw_payments(
     """Draw one payment per moment among the first `known_…` accounts and merchants.
 
     `created` orders the identifiers, `occurred` is what the payment says. Low-numbered accounts
-    pay more often. Every merchant has its own ticket, currencies and reasons to decline.
+    pay more often, from their `homes`. Every merchant has its own ticket, currencies and reasons to
+    decline.
     """
     count = len(created)
     shops = world.merchants
@@ -118,9 +121,7 @@ def draw_payments(
         [PENDING, FAILED],
         default=SUCCESS,
     )
-    home_ip = account * 7919 % len(world.addresses.ip)
-    away_ip = (chances[5] * len(world.addresses.ip)).astype(np.int64)
-    ip = world.addresses.ip[np.where(chances[6] < 0.8, home_ip, away_ip)]
+    ip, device = draw_origins(world, homes, account, occurred, chances[[6, 8]])
     return Payments(
         id=id_text(time_ordered_ids(rng, created)),
         account=account,
@@ -132,8 +133,8 @@ def draw_payments(
         ),
         status=status,
         decline=np.where(status == FAILED, decline_codes(rng, world, merchant), NULL),
-        ip=np.where(chances[6] > 0.97, NULL, ip),
-        device=np.where(chances[8] < 0.02, NULL, world.devices[2 * account + (chances[8] > 0.75)]),
+        ip=ip,
+        device=device,
     )
 
 

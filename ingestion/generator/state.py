@@ -106,6 +106,7 @@ class State:
     merchants: int
     missing_accounts: list[int] = field(default_factory=list)  # announced, but not stored
     missing_merchants: list[int] = field(default_factory=list)
+    moved: dict[int, bytes] = field(default_factory=dict)  # account: country it lives in by now
     rates: dict[tuple[date, str], int] = field(default_factory=dict)  # millionths of EUR
     rates_until: date = date.min
     pending: Waiting = field(default_factory=_empty_pending)
@@ -157,6 +158,7 @@ def load_state(
         merchants=merchants,
         missing_accounts=missing_accounts,
         missing_merchants=missing_merchants,
+        moved=_moved(connection, world),
         rates=rates,
         rates_until=max((day for day, _ in rates), default=date.min),
         pending=_pending(connection, world, rng, now),
@@ -176,6 +178,19 @@ def _announced(
     announced = int(np.max(np.flatnonzero(stored), initial=initial - 1)) + 1
     missing = np.flatnonzero(~stored[initial:announced]) + initial
     return announced, missing.tolist()
+
+
+def _moved(connection: psycopg.Connection[TupleRow], world: World) -> dict[int, bytes]:
+    """The world's accounts that live elsewhere by now, with their country."""
+    people = world.accounts
+    rows = connection.execute("select account_id, country from finance.accounts").fetchall()
+    index = {id: number for number, id in enumerate(people.id.tolist())}
+    stored = {index.get(id.hex.encode()): country.encode() for id, country in rows}
+    return {
+        account: country
+        for account, country in stored.items()
+        if account is not None and people.country[account] != country
+    }
 
 
 def _pending(

@@ -20,6 +20,7 @@ from ingestion.generator.history import (
     REFUND_SHARE,
     refund_cents,
 )
+from ingestion.generator.origins import homes
 from ingestion.generator.payments import Payments, decline_codes, draw_payments
 from ingestion.generator.retries import no_retries, plan_retries, plant_retries
 from ingestion.generator.rows import (
@@ -54,6 +55,9 @@ FX_CORRECTABLE_DAYS = 30
 _NEW_ACCOUNTS = 1.0
 _ACCOUNT_CHANGES = 2.0
 _ADDRESS_CHANGES = 0.2
+# Rare, or after a few hours nobody would live where they pay, nor a proxy be one.
+_MOVES = 1 / 400  # of the changes of accounts
+_PROXY_CHANGES = 1 / 50  # of the changes of addresses
 _MERCHANT_CHANGES = 0.1
 _NEW_MERCHANTS = 1 / 120
 _RATE_CORRECTIONS = 1 / 20
@@ -111,6 +115,11 @@ class Traffic:
         # Plans and reports of fraud end with it, too: a ring that was caught, so to speak.
         self._fraud = Waiting(**no_attempts())
         self._reported = Waiting(due=no_ints(), id=no_ids(), cents=no_ints(), currency=no_ints())
+        self._countries = world.accounts.country.copy()
+        moved = np.array(list(state.moved), dtype=np.int64)
+        self._countries[moved] = list(state.moved.values())
+        everyone = np.arange(len(self._countries))
+        self.homes = homes(world.seed, world.addresses, everyone, self._countries)
 
     def reseed(self, seed: int, now: int) -> None:
         """Go on with other random numbers."""
@@ -160,6 +169,7 @@ class Traffic:
         payments = draw_payments(
             rng,
             self.world,
+            self.homes,
             created=created,
             occurred=created - late_by,
             known_accounts=state.accounts,
@@ -409,7 +419,9 @@ class Traffic:
             steps.append(Copy("finance.accounts", rows, len(index)))
         for _ in range(self._some(_ACCOUNT_CHANGES * seconds)):
             account = int(rng.integers(0, state.accounts))
-            country = str(rng.choice(list(self.world.names)))
+            if rng.random() < _MOVES:
+                self._move(account, str(rng.choice(list(self.world.names))))
+            country = self._countries[account].decode()
             first = people.user_name[account].decode().split(" ", 1)[0]
             surname = str(rng.choice(self.world.names[country][1]))
             steps.append(
@@ -426,6 +438,13 @@ class Traffic:
                     ),
                 )
             )
+
+    def _move(self, account: int, country: str) -> None:
+        """Let an account live and pay in another country from now on."""
+        self._countries[account] = country.encode()
+        index = np.array([account])
+        places = homes(self.world.seed, self.world.addresses, index, self._countries[index])
+        self.homes[index] = places
 
     def _shops(self, steps: list[Step], now: int, seconds: float) -> None:
         """New merchants, stored after their first payments, and changed ones."""
@@ -457,14 +476,22 @@ class Traffic:
             )
 
     def _addresses(self, steps: list[Step], now: int, seconds: float) -> None:
+        """Addresses that are given to another city; some begin or cease to be a proxy."""
+        addresses, rng = self.world.addresses, self.rng
         for _ in range(self._some(_ADDRESS_CHANGES * seconds)):
-            address = int(self.rng.integers(0, len(self.world.addresses.ip)))
+            address = int(rng.integers(0, len(addresses.ip)))
+            cities = self.world.names[addresses.country[address].decode()][2]
             steps.append(
                 Statement(
                     "address",
-                    "update finance.ip_geo set is_proxy_or_vpn = not is_proxy_or_vpn,"
+                    "update finance.ip_geo set city = %s, is_proxy_or_vpn = is_proxy_or_vpn != %s,"
                     " updated_at = %s where ip = %s::inet",
-                    (_moment(now), self.world.addresses.ip[address].decode()),
+                    (
+                        str(rng.choice(cities)),
+                        bool(rng.random() < _PROXY_CHANGES),
+                        _moment(now),
+                        addresses.ip[address].decode(),
+                    ),
                 )
             )
 
