@@ -2,7 +2,8 @@
 
 - card_testing: one device and address tries the cards of many accounts with small amounts; most
   are declined.
-- account_takeover: a stranger's device and address buys dear goods from one account.
+- account_takeover: a stranger's device and address buys dear goods from one account; one in three
+  is at the owner's own computer, from afar, and looks like its owner.
 - collusion: a few accounts on one device pay round amounts to one merchant.
 
 A ring takes the place of ordinary payments and keeps their currency and state, so nothing but its
@@ -31,6 +32,7 @@ from ingestion.generator.rows import (
 from ingestion.generator.world import Floats, World
 
 FRAUD_SHARE = 0.004  # of all payments
+REMOTE_SHARE = 1 / 3  # of the takeovers: from afar, at the computer of the account's owner
 REPORTED_SHARE = 0.6  # of the successful ones: the card's owner disputes them
 
 _SECOND = 1_000_000  # µs
@@ -66,18 +68,22 @@ device, pattern (index into PATTERNS)."""
 def plan_fraud(
     rng: np.random.Generator,
     world: World,
+    homes: Ints,
     begin: int,
     end: int,
     payments: int,
     known_accounts: int,
     known_merchants: int,
 ) -> Attempts:
-    """Attempts of the rings that start between `begin` and `end`, while `payments` are made."""
+    """Attempts of the rings that start between `begin` and `end`, while `payments` are made.
+
+    `homes` are the addresses of each account, as in origins.homes().
+    """
     starts = rng.integers(
         begin, max(end, begin + 1), rng.poisson(payments * FRAUD_SHARE / _MEAN_ATTEMPTS)
     )
     episodes = [
-        _episode(rng, world, int(start), known_accounts, known_merchants) for start in starts
+        _episode(rng, world, homes, int(start), known_accounts, known_merchants) for start in starts
     ]
     episodes.append(no_attempts())
     return {name: np.concatenate([episode[name] for episode in episodes]) for name in episodes[0]}
@@ -110,21 +116,30 @@ def plant(
 
 
 def _episode(
-    rng: np.random.Generator, world: World, start: int, known_accounts: int, known_merchants: int
+    rng: np.random.Generator,
+    world: World,
+    homes: Ints,
+    start: int,
+    known_accounts: int,
+    known_merchants: int,
 ) -> Attempts:
     number = int(rng.choice(len(_PATTERNS), p=[pattern.share for pattern in _PATTERNS]))
     pattern = _PATTERNS[number]
     count = int(rng.integers(*pattern.attempts))
     pauses: Floats = rng.exponential(pattern.pause * _SECOND, count)
     lowest, highest, step = pattern.cents
+    victims = rng.integers(0, known_accounts, pattern.accounts)
     device = np.strings.add(b"dev_", id_text(random_ids(rng, 1)).astype("S12"))
+    address = _address(rng, world)
+    if pattern.name == "account_takeover" and rng.random() < REMOTE_SHARE:
+        device, address = world.devices[2 * victims], world.addresses.ip[homes[victims, 0]]
     return {
         "due": start + np.cumsum(pauses).astype(np.int64),
-        "account": rng.choice(rng.integers(0, known_accounts, pattern.accounts), count),
+        "account": rng.choice(victims, count),
         "merchant": rng.choice(rng.integers(0, known_merchants, pattern.merchants), count),
         "cents": rng.integers(lowest // step, highest // step, count) * step,
         "declines": np.full(count, pattern.declines),
-        "ip": np.repeat(_address(rng, world), count),
+        "ip": np.repeat(address, count),
         "device": np.repeat(device, count),
         "pattern": np.full(count, number),
     }

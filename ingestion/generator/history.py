@@ -132,6 +132,7 @@ def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes
     fraud = plan_fraud(
         rng,
         world,
+        places,
         begin,
         now,
         generator.history_transactions,

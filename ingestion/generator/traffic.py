@@ -215,7 +215,9 @@ class Traffic:
         they are."""
         state, rng, count = self.state, self.rng, len(payments.id)
         self._fraud.add(
-            **plan_fraud(rng, self.world, begin, now, count, state.accounts, state.merchants)
+            **plan_fraud(
+                rng, self.world, self.homes, begin, now, count, state.accounts, state.merchants
+            )
         )
         attempts = {name: column[:count] for name, column in self._fraud.take(now).items()}
         place = rng.choice(count, len(attempts["due"]), replace=False)

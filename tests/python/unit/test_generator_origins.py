@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from ingestion.generator.fraud import plan_fraud
+from ingestion.generator.fraud import PATTERNS, Attempts, plan_fraud
 from ingestion.generator.origins import draw_origins, hidden_addresses, homes
 from ingestion.generator.rows import NULL, Bytes, Ints
 from ingestion.generator.state import SECOND, State
@@ -92,12 +92,26 @@ def test_a_private_hour_is_a_proxy_and_a_device_seen_once(world: World) -> None:
 
 
 def test_fraud_comes_mostly_through_proxies(world: World) -> None:
-    rng = np.random.default_rng(1)
-    attempts = plan_fraud(rng, world, MONDAY, MONDAY + DAY, 200_000, ACCOUNTS, 12)
+    attempts = planned(world)
     proxies = world.addresses.ip[hidden_addresses(world)]
     assert np.isin(attempts["ip"], proxies).mean() > 0.6
     strangers = countries_of(world, attempts["ip"]) != world.accounts.country[attempts["account"]]
     assert strangers.mean() > 0.75
+
+
+def test_a_third_of_the_takeovers_looks_like_the_owner(world: World) -> None:
+    attempts = planned(world)
+    own = attempts["device"] == world.devices[2 * attempts["account"]]
+    at_home = attempts["ip"] == world.addresses.ip[places(world)[attempts["account"], 0]]
+    taken_over = attempts["pattern"] == PATTERNS.tolist().index(b"account_takeover")
+    assert (own <= taken_over).all() and (own <= at_home).all()
+    assert 0.25 < own[taken_over].mean() < 0.42
+
+
+def planned(world: World) -> Attempts:
+    """The rings of a day with a million payments."""
+    rng = np.random.default_rng(2)
+    return plan_fraud(rng, world, places(world), MONDAY, MONDAY + DAY, 1_000_000, ACCOUNTS, 12)
 
 
 def test_few_accounts_move_and_then_pay_from_there(world: World) -> None:
