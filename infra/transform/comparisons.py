@@ -143,6 +143,20 @@ FACTS = {
         },
         _COUNTED,
     ),
+    "gold.fct_sessions_by_day": Fact(
+        "transactions",
+        "payment_date",
+        {**_DAY, "account_id": "account_id", **_ADDRESS, **_DEVICE},
+        # As in macros/payments/session_bounds.sql.
+        {
+            **_COUNTED,
+            "count_decided": "if(status != 'pending', 1, 0)",
+            "count_declined": "if(status = 'failed', 1, 0)",
+            "count_small": "if(amount < 10, 1, 0)",
+            "count_large": "if(amount >= 200, 1, 0)",
+            "count_round": "if(amount > 0 and amount % toDecimal64(50, 2) = 0, 1, 0)",
+        },
+    ),
     "gold.fct_watched_payments": Fact(
         "transactions",
         "occurred_at",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from tests.python.property.oracles.base import (
     Rates,
@@ -147,6 +148,94 @@ def fct_attempts_by_minute(seen: Seen) -> Rows:
             "ip": ip,
             "device_id": device,
             "count_payments": len(payments),
+        }
+
+
+@oracle("fct_sessions_by_day")
+def fct_sessions_by_day(seen: Seen) -> Rows:
+    for (day, account, ip, device), payments in grouped(
+        seen.rows("transactions"), day_of, column("account_id"), ip_of, device_of
+    ).items():
+        yield {
+            "payment_date": day,
+            "account_id": account,
+            "ip": ip,
+            "device_id": device,
+            "count_payments": len(payments),
+            "count_decided": len(decided(payments)),
+            "count_declined": sum(row["status"] == "failed" for row in payments),
+            "count_small": sum(row["amount"] < 10 for row in payments),
+            "count_large": sum(row["amount"] >= 200 for row in payments),
+            "count_round": sum(row["amount"] > 0 and row["amount"] % 50 == 0 for row in payments),
+        }
+
+
+@oracle("agg_fraud_scores")
+def agg_fraud_scores(seen: Seen) -> Rows:
+    rules = {row["rule"]: row for row in seed_rows("fraud_rules")}
+    countries = {row["account_id"]: row["country"] for row in seen.rows("accounts")}
+    addresses = {row["ip"]: row for row in seen.rows("ip_geo")}
+    today = seen.now.date()
+    looked_at = [
+        row
+        for row in seen.rows("transactions")
+        if today - timedelta(days=13) <= day_of(row) <= today
+    ]
+
+    def carrier(row: Row) -> Any:
+        """The device; of an unknown one only what the account did is known."""
+        return device_of(row) or row["account_id"]
+
+    by_account = grouped(looked_at, column("account_id"))
+    by_carrier = grouped(looked_at, day_of, carrier)
+    for (day, account, ip, device), payments in grouped(
+        looked_at, day_of, column("account_id"), ip_of, device_of
+    ).items():
+        if day < today - timedelta(days=6):
+            continue
+        earlier = [row for row in by_account[(account,)] if day_of(row) < day]
+        there = by_carrier[day, device or account]
+        address = addresses.get(ip, {})
+        home, country = countries.get(account, ""), address.get("country", "")
+        accounts = {row["account_id"] for row in there}
+
+        def half(kind: Callable[[Row], bool], of: list[Row]) -> int:
+            count = sum(kind(row) for row in of)
+            return count if 2 * count >= len(of) else 0
+
+        counted = {
+            "shared_device": len(accounts),
+            "new_device": device != ""
+            and bool(earlier)
+            and all(device_of(row) != device for row in earlier),
+            "other_country": bool(home and country and home != country),
+            "proxy": address.get("is_proxy_or_vpn", False),
+            "declines": half(lambda row: row["status"] == "failed", decided(there)),
+            "small_amounts": half(lambda row: row["amount"] < 10, there),
+            "large_amounts": half(lambda row: row["amount"] >= 200, there),
+            "round_amounts": half(lambda row: row["amount"] > 0 and row["amount"] % 50 == 0, there),
+        }
+        assert counted.keys() == rules.keys()
+        points = {
+            f"{name}_points": int(rules[name]["points"])
+            if count >= int(rules[name]["at_least"])
+            else 0
+            for name, count in counted.items()
+        }
+        yield {
+            "payment_date": day,
+            "account_id": account,
+            "ip": ip,
+            "device_id": device,
+            "account_country": home,
+            "ip_country": country,
+            "count_attempted": len(payments),
+            "count_decided": len(decided(payments)),
+            "count_declined": sum(row["status"] == "failed" for row in payments),
+            "count_device_accounts": len(accounts),
+            **points,
+            "fraud_score": sum(points.values()),
+            "is_suspicious": sum(points.values()) >= 40,
         }
 
 
