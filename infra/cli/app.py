@@ -176,6 +176,18 @@ def reconcile(json: Json = False) -> None:
 
 
 @app.command()
+def evaluate(json: Json = False) -> None:
+    """Measure the fraud score against the labels that only the source has, day by day.
+
+    Precision and recall are those of what the score calls suspicious. The stack does it by itself
+    every five minutes; the page Risk and fraud shows it.
+    """
+    from infra.cli import pipeline
+
+    raise typer.Exit(pipeline.evaluate(as_json=json))
+
+
+@app.command()
 def alerts(
     json: Json = False,
     check: Annotated[

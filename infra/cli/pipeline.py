@@ -1,4 +1,4 @@
-"""`finhouse lag` and `finhouse reconcile`: what the pipeline proves about itself."""
+"""`finhouse lag`, `reconcile` and `evaluate`: what the pipeline proves about itself."""
 
 from __future__ import annotations
 
@@ -6,18 +6,34 @@ import json
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from infra.cli import console
 from infra.settings import load_settings
+from infra.transform import evaluate as evaluation
 from infra.transform import lag as lag_of
 from infra.transform import reconcile as reconciliation
 from infra.transform.warehouse import connect
 
 SHOWN_DIFFERENCES = 20
 SHOWN_KEYS = 5
+QUALITY = """
+    select
+        payment_date,
+        count_measured_payments,
+        count_fraud,
+        precision_share,
+        recall_share,
+        f1_score,
+        precision_at_100,
+        area_under_curve
+    from gold.agg_fraud_quality_daily
+    where payment_date >= {first:Date}
+    order by payment_date
+"""
 
 
 def lag(seconds: float, *, as_json: bool) -> int:
@@ -79,6 +95,31 @@ def reconcile(*, as_json: bool) -> int:
         f" {len(outcome.differences)} differences"
     )
     return 0 if outcome.is_equal else 1
+
+
+def evaluate(*, as_json: bool) -> int:
+    """Compare the fraud scores with the labels and print how good they are; 0."""
+    settings = load_settings()
+    found = evaluation.run(settings)
+    days: list[dict[str, Any]] = []
+    if found:
+        first = min(one.payment_date for one in found)
+        with closing(connect(settings)) as client:
+            days = list(client.query(QUALITY, parameters={"first": first}).named_results())
+    if as_json:
+        console.out.print_json(json.dumps(days, default=str))
+    elif not days:
+        console.note("the source has no labels of fraud in the last 7 days: nothing to measure")
+    else:
+        names = ("precision", "recall", "f1", "precision@100", "auc")
+        table = Table("day", "payments", "fraud", *names, box=None)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for day, payments, fraud, *shares in (row.values() for row in days):
+            shown = ("n/a" if share is None else f"{share:.4f}" for share in shares)
+            table.add_row(str(day), f"{payments:,}", f"{fraud:,}", *shown)
+        console.out.print(table)
+    return 0
 
 
 def _show(difference: reconciliation.Difference) -> None:

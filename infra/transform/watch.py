@@ -1,4 +1,5 @@
-"""The proofs that run by themselves, beside the transform loop: reconciliation and parity.
+"""The proofs that run by themselves, beside the transform loop: reconciliation and parity, and the
+evaluation of the fraud score.
 
 A thread of its own, so that the live tier never waits for it; what it finds goes to database ops. A
 table that is wrong is handed to the loop, the only one that writes, to be rebuilt.
@@ -16,7 +17,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.errors import FinhouseError
 from infra.settings import Settings
-from infra.transform import parity
+from infra.transform import evaluate, parity
 from infra.transform.figures import Warehouse
 from infra.transform.project import ModelRun, Project
 from infra.transform.reconcile import Outcome, reconcile, record
@@ -27,6 +28,9 @@ DAYS_SECONDS = 300.0
 FIRST_DAYS_SECONDS = 60.0  # the start has work enough
 # Whatever the tables' size, each takes at most a twentieth of the time.
 PARITY_REST = 19.0
+EVALUATE_SECONDS = 300.0
+FIRST_EVALUATE_SECONDS = 30.0
+EVALUATE_REST = 19.0
 RECONCILE_REST = 19.0
 # The live tier keeps the other core.
 THREADS = 1
@@ -45,6 +49,7 @@ class Watch(threading.Thread):
         self._parity_due = 0.0
         self._days_due = time.monotonic() + FIRST_DAYS_SECONDS
         self._reconcile_due = time.monotonic() + settings.reconcile_seconds
+        self._evaluate_due = time.monotonic() + FIRST_EVALUATE_SECONDS
         self._repair: parity.Repair | None = None
 
     def run(self) -> None:
@@ -55,6 +60,8 @@ class Watch(threading.Thread):
                     self._check_parity()
                 if self._settings.reconcile_seconds and time.monotonic() >= self._reconcile_due:
                     self._reconcile()
+                if time.monotonic() >= self._evaluate_due:
+                    self._evaluate()
             except (FinhouseError, ClickHouseError) as error:
                 log.error("%s; tried again later", str(error).splitlines()[0])
             except Exception:  # a proof that cannot be made must not end the proving
@@ -93,6 +100,13 @@ class Watch(threading.Thread):
             record(client, started_at, result)
         rest = RECONCILE_REST * (time.monotonic() - began)
         self._reconcile_due = max(self._reconcile_due, time.monotonic() + rest)
+
+    def _evaluate(self) -> None:
+        began = time.monotonic()
+        self._evaluate_due = began + EVALUATE_SECONDS
+        evaluate.run(self._settings)
+        rest = time.monotonic() + EVALUATE_REST * (time.monotonic() - began)
+        self._evaluate_due = max(self._evaluate_due, rest)
 
     def repair(self, project: Project) -> list[ModelRun]:
         """Rebuild what a check found wrong, if anything; called by the loop between its cycles.

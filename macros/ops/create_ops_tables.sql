@@ -4,7 +4,8 @@
     project the warehouse was built from (`builds`), what each model of each transform cycle did
     (`transform_runs`), what reconciliation with Postgres found (`reconciliations`,
     `reconciliation_differences`), what the warehouse's own parity checks found and repaired
-    (`parity_checks`), and alerts: each change of their state (`alerts`), how they stand now
+    (`parity_checks`), how the fraud score compares with the labels of the source
+    (`fraud_evaluations`), and alerts: each change of their state (`alerts`), how they stand now
     (`alert_checks`), who was told (`alert_deliveries`).
     Why not models: they must exist before the first model runs, and they hold no data of the business.
 -#}
@@ -99,6 +100,17 @@
             order by checked_at
             ttl toDateTime(checked_at) + interval 7 day
             comment 'One row per check of the warehouse against itself, and per repair.'",
+        'fraud_evaluations': "(
+                evaluated_at DateTime64(3, 'UTC') comment 'When the scores were compared with the labels of the source, UTC.',
+                payment_date Date comment 'Day of the payments, UTC.',
+                score UInt16 comment 'Fraud score.',
+                count_payments UInt64 comment 'Payments of the day with exactly this score.',
+                count_fraud UInt64 comment 'Those of them that are labelled as fraud.'
+            )
+            engine = MergeTree
+            order by (payment_date, evaluated_at)
+            ttl toDateTime(evaluated_at) + interval 30 day
+            comment 'One row per evaluation of the fraud score, day and score; the labels themselves stay out.'",
         'alerts': "(
                 change_id UUID comment 'One change of the state of one alert; the id of what is told of it.',
                 changed_at DateTime64(3, 'UTC') comment 'When it was seen, UTC.',
