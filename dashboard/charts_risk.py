@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from dashboard import formats
-from dashboard.charts import Option, Row, percent_scale
+from dashboard.charts import GREY, GRID, PERCENT_FORMAT, Option, Row, percent_scale
 
 # reads on light and dark; the countries that most payments come from stand out
 LOW_TO_HIGH = ("#CCFBF1", "#FBBF24", "#C2410C")
@@ -88,5 +88,50 @@ def countries_option(frame: pd.DataFrame) -> Option:
                 "itemStyle": {**gap, "color": AT_HOME},
                 "tooltip": {"formatter": f"{pair}{{@share}}: no mismatch"},
             },
+        ],
+    }
+
+
+def thresholds_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row per threshold: `points`, and `precision` and `recall` in percent."""
+    return pd.DataFrame(
+        {
+            "points": [int(row["fraud_score"]) for row in rows],
+            "precision": pd.Series([row["precision_percent"] for row in rows], dtype="float64"),
+            "recall": pd.Series([row["recall_percent"] for row in rows], dtype="float64"),
+        }
+    )
+
+
+def thresholds_option(frame: pd.DataFrame, in_force: int) -> Option:
+    """Precision and recall by threshold, and a line at the one in force.
+
+    A threshold between two scores finds what the higher one finds: lines are steps.
+    """
+    mark = {
+        "silent": True,
+        "symbol": "none",
+        "lineStyle": {"color": GREY, "type": "dashed"},
+        "label": {"formatter": f"in force: {in_force}", "position": "insideEndTop", "color": GREY},
+        "data": [{"xAxis": in_force}],
+    }
+    curve = {"type": "line", "step": "start", "symbolSize": 6, "connectNulls": False}
+    return {
+        "dataset": {"source": frame},
+        "grid": {**GRID, "bottom": 28},
+        "legend": {"top": 0, "left": 0},
+        "tooltip": {"trigger": "axis", "valueFormatter": PERCENT_FORMAT},
+        "xAxis": {
+            "type": "value",
+            "min": 0,
+            "max": 100,
+            "name": "Suspicious from so many points on",
+            "nameLocation": "middle",
+            "nameGap": 28,
+        },
+        "yAxis": {"type": "value", "min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}},
+        "series": [
+            {**curve, "name": "Precision", "encode": {"x": "points", "y": "precision"}},
+            {**curve, "name": "Recall", "encode": {"x": "points", "y": "recall"}, "markLine": mark},
         ],
     }

@@ -29,6 +29,15 @@ MONTHS = 12
 OUTLIERS = 100  # so many agg_amount_outliers looks at
 RANKED = 50
 LAST_24_HOURS = "Covers the last 24 hours, whatever the range."
+SCORED_DAYS = "Scored are the last 7 days, today included."
+NO_LABELS = (
+    "Not measured: the source has no labels of fraud on these days, or ./finhouse evaluate has not "
+    "compared them yet."
+)
+ONE_AUTHOR = (
+    "The generator that plants the fraud and the rules that look for it have one author: this "
+    "shows that the measuring works, not what the rules would find elsewhere."
+)
 COMPONENTS = ("dispute_rate", "decline_rate", "refund_rate", "geo_share", "velocity", "risk_rating")
 KINDS: Mapping[str, str] = {"account": "Account", "device": "Device", "ip": "IP address"}
 # The columns of a payment by which an account, a device or an address is found in silver.
@@ -500,6 +509,187 @@ def trips_table() -> None:
         )
 
 
+@st.fragment(parallel=True, run_every=filters.every("60s"))
+def fraud() -> None:
+    """Whom the fraud score suspects, and how often it is right."""
+    ui.panel(
+        "Most suspicious sessions",
+        "risk_suspects",
+        TABLE_HEIGHT,
+        suspects_table,
+        help=definitions.of("agg_fraud_scores").metric("fraud_score").description,
+    )
+    left, right = st.columns(2)
+    with left:
+        ui.panel("Fraud score quality", "risk_thresholds", CHART_HEIGHT, thresholds_chart)
+    with right:
+        ui.panel("Quality per day", "risk_quality", CHART_HEIGHT, quality_table)
+
+
+def suspects_table() -> None:
+    """One page of sessions by fraud score, with the rules they break."""
+    days = filters.days
+    answer = data.past(queries.suspects(days, ui.asked_page("suspects_page"), PAGE_ROWS))
+    if not answer.rows:
+        st.caption(f"Nothing breaks a rule of the fraud score on these days. {SCORED_DAYS}")
+        return
+    rows = answer.rows
+    known = definitions.of("agg_fraud_scores")
+    labels = {rule: known.metric(f"{rule}_points").label for rule in queries.RULES}
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "score": [row["fraud_score"] for row in rows],
+                "day": [row["payment_date"] for row in rows],
+                "why": [
+                    [
+                        f"{label} {row[f'{rule}_points']}"
+                        for rule, label in labels.items()
+                        if row[f"{rule}_points"]
+                    ]
+                    for row in rows
+                ],
+                "attempts": [row["count_attempted"] for row in rows],
+                "declined": [row["count_declined"] for row in rows],
+                "accounts": [row["count_device_accounts"] for row in rows],
+                "payments": [
+                    payments_link("device", row["device_id"])
+                    if row["device_id"]
+                    else payments_link("account", row["account_id"])
+                    for row in rows
+                ],
+                "countries": [
+                    f"{row['account_country'] or '?'} / {row['ip_country'] or '?'}" for row in rows
+                ],
+                "ip": [row["ip"] or None for row in rows],
+                "device": [row["device_id"] or None for row in rows],
+                "account": [str(row["account_id"]) for row in rows],
+            }
+        ),
+        column_config={
+            "score": st.column_config.ProgressColumn(
+                known.metric("fraud_score").label,
+                help=known.metric("fraud_score").description,
+                min_value=0,
+                max_value=100,
+                format="%d",
+                pinned=True,
+            ),
+            "day": st.column_config.DateColumn("Day, UTC", format="DD MMM"),
+            "why": st.column_config.ListColumn(
+                "Why", help="The rules it breaks and their points.", width="large"
+            ),
+            "attempts": ui.number_column(known.metric("count_attempted"), "%,d"),
+            "declined": ui.number_column(known.metric("count_declined"), "%,d"),
+            "accounts": ui.number_column(known.metric("count_device_accounts"), "%,d"),
+            "payments": payments_column(),
+            "countries": st.column_config.TextColumn(
+                "Countries", help="Of the account / of the IP address."
+            ),
+            "ip": st.column_config.TextColumn("IP address"),
+            "device": st.column_config.TextColumn("Device"),
+            "account": st.column_config.TextColumn("Account"),
+        },
+        hide_index=True,
+        height="content",
+        row_height=ROW_HEIGHT,
+        placeholder=formats.NOTHING,
+        key="suspects_table",
+        alt=f"{len(rows)} sessions by fraud score, highest first, {days.words}; "
+        f"highest {rows[0]['fraud_score']}",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        which = pages("suspects_page", rows)
+        ui.footer(
+            "how_suspects",
+            [answer],
+            f"{which} · a session: one account, address and device on one day · {SCORED_DAYS}",
+            ui.definition_lines(
+                known.metric(name)
+                for name in ("fraud_score", *(f"{rule}_points" for rule in queries.RULES))
+            ),
+        )
+
+
+def thresholds_chart() -> None:
+    """Precision and recall by threshold."""
+    days = filters.days
+    quality = data.past(queries.fraud_quality(days))
+    answer = data.past(queries.fraud_thresholds(days))
+    if not quality.rows or not quality.rows[0]["total_fraud"]:
+        st.caption(NO_LABELS)
+        return
+    row = quality.rows[0]
+    frame = charts_risk.thresholds_frame(answer.rows)
+    precision = formats.percent(row["total_precision"])
+    recall = formats.percent(row["total_recall"])
+    st.echarts_chart(
+        charts_risk.thresholds_option(frame, int(row["suspicious_score"])),
+        height=CHART_HEIGHT,
+        alt=f"Precision and recall of the fraud score by threshold; at {row['suspicious_score']} "
+        f"points {precision} and {recall}",
+        key="chart_thresholds",
+    )
+    known = definitions.of("agg_fraud_quality_daily")
+    ui.footer(
+        "how_thresholds",
+        [answer, quality],
+        f"In force: precision {precision}, recall {recall} · measured on "
+        f"{formats.integer(row['total_payments'])} payments, "
+        f"{formats.integer(row['total_fraud'])} of them labelled as fraud · "
+        f"last evaluated {max(one['evaluated_at'] for one in quality.rows):%d %b %H:%M} UTC",
+        ui.definition_lines(known.metric(name) for name in ("precision_share", "recall_share"))
+        + f"  \n{ONE_AUTHOR}",
+    )
+
+
+def quality_table() -> None:
+    """How good the score was on each day."""
+    answer = data.past(queries.fraud_quality(filters.days))
+    if not answer.rows:
+        st.caption(NO_LABELS)
+        return
+    rows = answer.rows
+    known = definitions.of("agg_fraud_quality_daily")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "day": [row["payment_date"] for row in rows],
+                "precision": [row["precision_percent"] for row in rows],
+                "recall": [row["recall_percent"] for row in rows],
+                "best": [row["best_percent"] for row in rows],
+                "area": [row["area_under_curve"] for row in rows],
+                "fraud": [row["count_fraud"] for row in rows],
+                "payments": [row["count_measured_payments"] for row in rows],
+            }
+        ),
+        column_config={
+            "day": st.column_config.DateColumn("Day, UTC", format="DD MMM", pinned=True),
+            "precision": ui.number_column(known.metric("precision_share"), "%.1f %%"),
+            "recall": ui.number_column(known.metric("recall_share"), "%.1f %%"),
+            "best": ui.number_column(known.metric("precision_at_100"), "%.1f %%"),
+            "area": ui.number_column(known.metric("area_under_curve"), "%.4f"),
+            "fraud": ui.number_column(known.metric("count_fraud"), "%,d"),
+            "payments": ui.number_column(known.metric("count_measured_payments"), "%,d"),
+        },
+        hide_index=True,
+        height="content" if len(rows) <= PAGE_ROWS else TABLE_HEIGHT,
+        row_height=ROW_HEIGHT,
+        placeholder=formats.NOTHING,
+        key="quality_table",
+        alt=f"Precision, recall, precision among the best hundred and AUC on {len(rows)} days",
+    )
+    ui.footer(
+        "how_quality",
+        [answer],
+        f"At {rows[0]['suspicious_score']} points and more · newest first",
+        ui.definition_lines(
+            known.metric(name)
+            for name in ("precision_share", "recall_share", "precision_at_100", "area_under_curve")
+        ),
+    )
+
+
 @st.fragment(parallel=True, run_every=filters.every("30s"))
 def geography() -> None:
     """Where payments come from, and how often not from the account's country."""
@@ -631,5 +821,6 @@ kpi_strip()
 velocity()
 bursts()
 unusual()
+fraud()
 geography()
 merchants()

@@ -13,6 +13,18 @@ from dashboard.queries.call import Call, of_days, one_page, totals
 
 Row = Mapping[str, Any]
 
+# The columns of points of agg_fraud_scores, without `_points`.
+RULES = (
+    "shared_device",
+    "new_device",
+    "other_country",
+    "proxy",
+    "declines",
+    "small_amounts",
+    "large_amounts",
+    "round_amounts",
+)
+
 NOW = """
 select
     as_of,
@@ -256,6 +268,80 @@ limit {limit:UInt32}
 settings join_use_nulls = 1
 """
 
+SUSPECTS = "with\n" + one_page(
+    "gold.agg_fraud_scores\n"
+    "    where payment_date >= {from:Date} and payment_date < {to:Date} and fraud_score > 0",
+    order="fraud_score desc, payment_date desc, count_attempted desc, account_id, ip, device_id",
+    columns=(
+        "payment_date",
+        "account_id",
+        "ip",
+        "device_id",
+        "account_country",
+        "ip_country",
+        "count_attempted",
+        "count_declined",
+        "count_device_accounts",
+        *(f"{rule}_points" for rule in RULES),
+        "fraud_score",
+    ),
+)
+
+FRAUD_THRESHOLDS = """
+with
+scores as (
+    select
+        fraud_score,
+        sum(count_scored) as count_payments,
+        sum(count_scored_fraud) as count_fraud
+    from gold.agg_fraud_thresholds_daily
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+    group by fraud_score
+),
+
+counted as (
+    select
+        fraud_score,
+        sum(count_payments) over at_or_above as count_accused,
+        sum(count_fraud) over at_or_above as count_found,
+        sum(count_fraud) over () as count_all_fraud
+    from scores
+    window at_or_above as (
+        order by fraud_score desc
+        rows between unbounded preceding and current row
+    )
+)
+
+select
+    fraud_score,
+    100 * count_found / nullIf(count_accused, 0) as precision_percent,
+    100 * count_found / nullIf(count_all_fraud, 0) as recall_percent
+from counted
+order by fraud_score
+"""
+
+FRAUD_QUALITY = """
+select
+    payment_date,
+    evaluated_at,
+    suspicious_score,
+    count_measured_payments,
+    count_fraud,
+    100 * precision_share as precision_percent,
+    100 * recall_share as recall_percent,
+    100 * precision_at_100 as best_percent,
+    area_under_curve,
+    sum(quality.count_measured_payments) over () as total_payments,
+    sum(quality.count_fraud) over () as total_fraud,
+    sum(quality.count_true_positives) over () as total_found,
+    total_found / nullIf(total_found + sum(quality.count_false_positives) over (), 0)
+        as total_precision,
+    total_found / nullIf(total_fraud, 0) as total_recall
+from gold.agg_fraud_quality_daily as quality
+where payment_date >= {from:Date} and payment_date < {to:Date}
+order by payment_date desc
+"""
+
 TRIPS = "with\n" + one_page(
     "gold.agg_impossible_travel\n"
     "    where payment_date >= {from:Date} and payment_date < {to:Date}",
@@ -374,6 +460,21 @@ def burst_details(found: Sequence[Row]) -> Call:
 def outliers(limit: int) -> Call:
     """Attempts of the last 24 hours with an unusual amount, the most unusual first."""
     return Call("outliers", OUTLIERS.strip(), (("limit", limit),))
+
+
+def suspects(days: Days, page: int, size: int) -> Call:
+    """One page of the sessions of the days that have points, those with most first."""
+    return of_days("suspects", SUSPECTS, days.first, days.after, page=page, size=size)
+
+
+def fraud_thresholds(days: Days) -> Call:
+    """Precision and recall in percent, for each fraud score of the days as a threshold."""
+    return of_days("fraud_thresholds", FRAUD_THRESHOLDS, days.first, days.after)
+
+
+def fraud_quality(days: Days) -> Call:
+    """How good the fraud score was on each day, newest first, with totals over the days."""
+    return of_days("fraud_quality", FRAUD_QUALITY, days.first, days.after)
 
 
 def trips(days: Days, page: int, size: int) -> Call:

@@ -17,7 +17,9 @@ ONE, TWO = UUID(int=1), UUID(int=2)
 TODAY = datetime.now(UTC).date()
 MOMENT = datetime(2026, 3, 29, 14, 37, 42, 123456, tzinfo=UTC)
 COMPONENTS = ("dispute_rate", "decline_rate", "refund_rate", "geo_share", "velocity", "risk_rating")
-TABLES = ("velocity_flags", "bursts", "outliers", "trips", "riskiest")
+TABLES = ("velocity_flags", "bursts", "outliers", "trips", "riskiest", "suspects", "fraud_quality")
+RULES = {"shared_device": 25, "new_device": 15, "other_country": 10, "proxy": 10}
+RULES |= dict.fromkeys(("declines", "small_amounts", "large_amounts", "round_amounts"), 0)
 
 
 def rates(**changed: Any) -> list[dict[str, Any]]:
@@ -37,6 +39,27 @@ def signals(day: date, attempts: int, trips: int) -> dict[str, Any]:
         "complete_burst_attempts": 40,
         "complete_trips": 5,
     }
+
+
+def quality(day: date, **changed: Any) -> dict[str, Any]:
+    """How good the fraud score was on a day, with the totals of all days."""
+    row = {
+        "payment_date": day,
+        "evaluated_at": MOMENT,
+        "suspicious_score": 40,
+        "count_measured_payments": 60_000,
+        "count_fraud": 250,
+        "precision_percent": 98.765,
+        "recall_percent": 90.0,
+        "best_percent": 100.0,
+        "area_under_curve": 0.98765,
+        "total_payments": 120_000,
+        "total_fraud": 500,
+        "total_found": 450,
+        "total_precision": 0.9876,
+        "total_recall": 0.9,
+    }
+    return {**row, **changed}
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +142,27 @@ def rows(warehouse: Any, bare_labels: None) -> Any:
                 "outlier_score": 1674.8,
             }
         ],
+        suspects=[
+            {
+                "payment_date": TODAY,
+                "account_id": ONE,
+                "ip": "81.0.0.1",
+                "device_id": "dev_'); drop table x --\\",
+                "account_country": "DE",
+                "ip_country": "",
+                "count_attempted": 3,
+                "count_declined": 2,
+                "count_device_accounts": 7,
+                **{f"{rule}_points": points for rule, points in RULES.items()},
+                "fraud_score": 60,
+                **paged,
+            }
+        ],
+        fraud_thresholds=[
+            {"fraud_score": 0, "precision_percent": 0.5, "recall_percent": 100.0},
+            {"fraud_score": 60, "precision_percent": 99.0, "recall_percent": 80.0},
+        ],
+        fraud_quality=[quality(TODAY), quality(yesterday, area_under_curve=None)],
         trips=[
             {
                 "account_id": ONE,
@@ -181,7 +225,7 @@ def test_it_shows_what_is_flagged_and_how_it_changed(rows: Any, open_it: OpenPag
     shown = {metric.label: metric for metric in app.metric}
     # 40 of the whole days against 60 of the week before
     assert shown["Burst attempts"].delta == "-33.3 %"
-    assert len(options(app)) == 2
+    assert len(options(app)) == 3
     assert "up to a minute old" in captions(app)
 
 
@@ -219,6 +263,50 @@ def test_a_hostile_id_stays_one_literal_of_the_statement(rows: Any, open_it: Ope
     assert r"where device_id = 'dev_\'); drop table x --\\'" in statement
 
 
+def test_a_suspect_comes_with_the_rules_it_breaks(rows: Any, open_it: OpenPage) -> None:
+    suspect = table(open_it(), "why").iloc[0]
+    assert suspect["score"] == 60
+    assert list(suspect["why"]) == [
+        "Shared device points 25",
+        "New device points 15",
+        "Other country points 10",
+        "Proxy points 10",
+    ]
+    assert suspect["countries"] == "DE / ?"
+    (statement,) = parse_qs(urlsplit(suspect["payments"]).query)["q"]
+    assert r"where device_id = 'dev_\'); drop table x --\\'" in statement
+
+
+def test_an_unknown_device_leads_to_its_account(rows: Any, open_it: OpenPage) -> None:
+    rows.rows["suspects"][0].update(device_id="", ip="")
+    suspect = table(open_it(), "why").iloc[0]
+    assert (suspect["device"], suspect["ip"]) == (None, None)
+    assert f"account_id = '{ONE}'" in parse_qs(urlsplit(suspect["payments"]).query)["q"][0]
+
+
+def test_the_quality_says_what_it_was_measured_on(rows: Any, open_it: OpenPage) -> None:
+    app = open_it()
+    said = captions(app)
+    assert "In force: precision 98.76 %, recall 90.00 %" in said
+    assert "measured on 120,000 payments, 500 of them labelled as fraud" in said
+    assert "last evaluated 29 Mar 14:37 UTC" in said
+    days = table(app, "best")
+    assert days["day"].tolist() == [TODAY, TODAY - timedelta(days=1)]
+    assert days["area"].tolist()[0] == 0.98765
+
+
+@pytest.mark.parametrize("found", [[], [quality(TODAY, count_fraud=0, total_fraud=0)]])
+def test_without_labels_the_score_is_shown_and_not_measured(
+    rows: Any, found: list[dict[str, Any]], open_it: OpenPage
+) -> None:
+    rows.rows["fraud_quality"] = found
+    app = open_it()
+    assert not app.exception
+    assert len(table(app, "why")) == 1
+    assert "Not measured: the source has no labels of fraud on these days" in captions(app)
+    assert len(options(app)) == 2
+
+
 def test_a_burst_that_changed_meanwhile_has_no_links(rows: Any, open_it: OpenPage) -> None:
     rows.rows["burst_details"] = []
     app = open_it()
@@ -230,11 +318,12 @@ def test_a_burst_that_changed_meanwhile_has_no_links(rows: Any, open_it: OpenPag
 
 def test_pages_go_to_the_server(rows: Any, open_it: OpenPage) -> None:
     rows.rows["velocity_flags"][0].update(count_found=25, page=3)
-    app = open_it(velocity_page="3", trips_page="2", bursts_page="7")
+    app = open_it(velocity_page="3", trips_page="2", bursts_page="7", suspects_page="4")
     assert not app.exception
     assert rows.last("velocity_flags") == {"page": 3, "size": 10}
     assert rows.last("trips")["page"] == 2
     assert rows.last("bursts")["page"] == 7
+    assert rows.last("suspects")["page"] == 4
     assert "21–21 of 25" in captions(app)
 
 
@@ -256,6 +345,7 @@ def test_without_a_signal_each_table_says_so(rows: Any, open_it: OpenPage) -> No
     assert "No burst of card testing on these days." in said
     assert "No unusual amount in the last 24 hours." in said
     assert "No impossible travel on these days." in said
+    assert "Nothing breaks a rule of the fraud score on these days." in said
 
 
 def test_an_empty_warehouse_says_how_to_fill_it(rows: Any, open_it: OpenPage) -> None:
@@ -276,7 +366,7 @@ def test_without_clickhouse_it_says_what_why_and_fix(rows: Any, open_it: OpenPag
     assert not app.exception
     assert not app.metric
     assert "Connection refused" in app.error[0].value
-    assert captions(app).count("Waiting for the warehouse.") == 8
+    assert captions(app).count("Waiting for the warehouse.") == 11
 
 
 def test_a_standstill_is_said(rows: Any, open_it: OpenPage) -> None:

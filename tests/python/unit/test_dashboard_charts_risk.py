@@ -50,3 +50,20 @@ def test_options_are_plain_data_also_without_any_mismatch() -> None:
     assert option["visualMap"]["max"] == 1
     del option["dataset"]
     json.dumps(option)
+
+
+def test_thresholds_are_steps_with_a_line_at_the_one_in_force() -> None:
+    rows = [
+        {"fraud_score": 0, "precision_percent": 0.5, "recall_percent": 100.0},
+        {"fraud_score": 45, "precision_percent": None, "recall_percent": 80.0},
+    ]
+    frame = charts.thresholds_frame(rows)
+    assert frame["points"].tolist() == [0, 45]
+    assert frame["precision"].isna().tolist() == [False, True]
+    option = charts.thresholds_option(frame, 40)
+    assert [series["encode"]["y"] for series in option["series"]] == ["precision", "recall"]
+    # what a threshold between two scores finds is what the higher one finds
+    assert {series["step"] for series in option["series"]} == {"start"}
+    assert option["series"][1]["markLine"]["data"] == [{"xAxis": 40}]
+    del option["dataset"]
+    assert json.loads(json.dumps(option)) == option
