@@ -98,8 +98,22 @@ measured as (
 rules as (
 
     select
-        mapFromArrays(groupArray(rule), groupArray(at_least)) as at_least,
-        mapFromArrays(groupArray(rule), groupArray(points)) as points
+        sumIf(at_least, rule = 'shared_device') as shared_device_at_least,
+        sumIf(points, rule = 'shared_device') as shared_device_points,
+        sumIf(at_least, rule = 'new_device') as new_device_at_least,
+        sumIf(points, rule = 'new_device') as new_device_points,
+        sumIf(at_least, rule = 'other_country') as other_country_at_least,
+        sumIf(points, rule = 'other_country') as other_country_points,
+        sumIf(at_least, rule = 'proxy') as proxy_at_least,
+        sumIf(points, rule = 'proxy') as proxy_points,
+        sumIf(at_least, rule = 'declines') as declines_at_least,
+        sumIf(points, rule = 'declines') as declines_points,
+        sumIf(at_least, rule = 'small_amounts') as small_amounts_at_least,
+        sumIf(points, rule = 'small_amounts') as small_amounts_points,
+        sumIf(at_least, rule = 'large_amounts') as large_amounts_at_least,
+        sumIf(points, rule = 'large_amounts') as large_amounts_points,
+        sumIf(at_least, rule = 'round_amounts') as round_amounts_at_least,
+        sumIf(points, rule = 'round_amounts') as round_amounts_points
     from {{ ref('fraud_rules') }}
 
 ),

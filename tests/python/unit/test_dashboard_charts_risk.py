@@ -53,7 +53,7 @@ def test_options_are_plain_data_also_without_any_mismatch() -> None:
 
 
 def test_thresholds_are_steps_with_a_line_at_the_one_in_force() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"fraud_score": 0, "precision_percent": 0.5, "recall_percent": 100.0},
         {"fraud_score": 45, "precision_percent": None, "recall_percent": 80.0},
     ]

@@ -129,8 +129,7 @@ def test_few_accounts_move_and_then_pay_from_there(world: World) -> None:
                 moves += current[account] != country
                 current[account] = country
     assert changes > 3_000 and 1 <= moves < 30
-    account = np.array([7, 8, *(a for a in current if world.accounts.country[a] != current[a])])
-    at = traffic.homes[account]
+    movers = [7, 8, *(one for one in current if world.accounts.country[one] != current[one])]
     for place in (0, 1):
-        expected = [current[one] for one in account.tolist()]
-        assert world.addresses.country[at[:, place]].tolist() == expected
+        found = world.addresses.country[traffic.homes[movers, place]]
+        assert found.tolist() == [current[one] for one in movers]
