@@ -669,8 +669,10 @@ def quality_table() -> None:
             "recall": ui.number_column(known.metric("recall_share"), "%.1f %%"),
             "best": ui.number_column(known.metric("precision_at_100"), "%.1f %%"),
             "area": ui.number_column(known.metric("area_under_curve"), "%.4f"),
-            "fraud": ui.number_column(known.metric("count_fraud"), "%,d"),
-            "payments": ui.number_column(known.metric("count_measured_payments"), "%,d"),
+            "fraud": ui.number_column(known.metric("count_fraud"), "%,d", "Fraud"),
+            "payments": ui.number_column(
+                known.metric("count_measured_payments"), "%,d", "Payments"
+            ),
         },
         hide_index=True,
         height="content" if len(rows) <= PAGE_ROWS else TABLE_HEIGHT,
