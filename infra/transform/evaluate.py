@@ -17,12 +17,13 @@ import psycopg
 from clickhouse_connect.driver.client import Client
 
 from infra.settings import Settings
+from infra.transform.figures import ONE_MOMENT
 from infra.transform.snapshot import unreachable
-from infra.transform.warehouse import connect
+from infra.transform.warehouse import BACKGROUND, connect
 from ingestion import source
 
 COLUMNS = ["evaluated_at", "payment_date", "score", "count_payments", "count_fraud"]
-# What has no points is one row per day: nothing else is asked of it. One query sees one moment.
+# What has no points is one row per day: nothing else is asked of it.
 SCORES = """
     select
         payment_date,
@@ -34,8 +35,9 @@ SCORES = """
         (select max(_offset) from gold.fct_sessions_by_day)
     from gold.agg_fraud_scores as scores
     group by payment_date, fraud_score, account, address, device
-    settings enable_shared_storage_snapshot_in_query = 1
 """
+# Nobody waits for it: it gives way to the live tier.
+SETTINGS = {**ONE_MOMENT, **BACKGROUND}
 COMMITTED_AT = """
     select max(_committed_at) from silver.transactions_deltas where _offset = {offset:UInt64}
 """
@@ -81,7 +83,7 @@ def evaluate(settings: Settings, client: Client) -> list[Scored]:
     Empty if the source has no labels of these days. Raises FinhouseError if Postgres does not
     answer, ClickHouseError if the warehouse does not.
     """
-    rows = client.query(SCORES).result_rows
+    rows = client.query(SCORES, settings=SETTINGS).result_rows
     if not rows:
         return []
     committed_at = client.query(COMMITTED_AT, parameters={"offset": rows[0][-1]}).result_rows[0][0]
