@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import ui
+from dashboard import bar
 
 ICON = Path(__file__).parent / "static" / "icon.png"
 SIDEBAR_WIDTH = 288
@@ -104,5 +104,9 @@ page = st.navigation(
         ],
     }
 )
-ui.sidebar()
+at = page.url_path or "overview"  # the default page has the root's address
+bar.follow_view(at)
+bar.carry(at)
+bar.sidebar(at)
+bar.draw(at)
 page.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ DeltaColor = Literal["normal", "inverse", "off"]
 _COLORS: Mapping[str, DeltaColor] = {"up": "normal", "down": "inverse", "none": "off"}
 
 NO_EARLIER_DATA = "no earlier data"
+NOT_COMPARED = "\N{NO-BREAK SPACE}"
 
 # A window without a single payment has no row at all.
 NO_PAYMENTS: Mapping[str, Any] = {
@@ -55,20 +56,25 @@ def kpi_card(
     complete: Mapping[str, Any],
     before: Mapping[str, Any] | None,
     history: Sequence[float | None],
+    sign: str = "€",
+    compared: bool = True,
 ) -> Card:
-    """The card of a metric that `kpis` computes; `before` None: no data that far back."""
+    """The card of a metric that `kpis` computes; `before` None: no data that far back.
+
+    `sign`: the currency of amounts. `compared`: whether a comparison is wanted.
+    """
     metric = definitions.metric(name)
     value = now[name]
-    note: str = NO_EARLIER_DATA
+    note: str = NO_EARLIER_DATA if compared else NOT_COMPARED
     delta: str | int | None = None
     if before is not None:
         note, delta = _change(metric, complete[name], before[name])
-    shown = show(value, metric.format)
+    shown = show(value, metric.format, sign)
     if value is None and name.endswith("_eur") and now["count_minutes_without_rate"]:
         note, history = "rate missing", ()
         if name == "successful_amount_eur":
             shown = formats.NO_RATE
-            note = f"{formats.money(now['known_amount_eur'], '€')} with a rate"
+            note = f"{formats.money(now['known_amount_eur'], sign)} with a rate"
     return Card(
         label=metric.label,
         value=shown,
@@ -78,19 +84,6 @@ def kpi_card(
         help=_help(metric, value, "Compares whole minutes; the value counts the running minute."),
         history=_drawable(history),
     )
-
-
-def active_accounts_card(
-    definitions: Definitions,
-    now: int,
-    complete: int | None,
-    before: int | None,
-    days: int,
-    history: Sequence[float | None],
-) -> Card:
-    """The card of active accounts, which are counted per UTC day; `complete` leaves out today."""
-    period = "today, so far" if days == 1 else f"last {days} days incl. today"
-    return day_card("count_active_accounts", definitions, now, complete, before, period, history)
 
 
 def day_card(
@@ -138,12 +131,18 @@ def plain_card(
     )
 
 
-def show(value: Number | None, shown_as: Format) -> str:
-    """A metric's value in the format its definition asks for."""
+def unknown_card(name: str, definitions: Definitions, note: str, reading: str) -> Card:
+    """The card of a metric that is not known of what is chosen; `note` says so, `reading` why."""
+    card = plain_card(name, definitions, None, note, reading)
+    return replace(card, value=formats.NOTHING)
+
+
+def show(value: Number | None, shown_as: Format, sign: str = "€") -> str:
+    """A metric's value in the format its definition asks for; `sign` is an amount's currency."""
     if value is None:
         return formats.NOTHING
     if shown_as == "euro":
-        return formats.euro(Decimal(value))
+        return formats.money(Decimal(value), sign)
     if shown_as == "percent":
         return formats.percent(float(value))
     if shown_as == "compact":

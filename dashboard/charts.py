@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
+
+from dashboard.views import Mark
 
 Row = Mapping[str, Any]
 Option = dict[str, Any]
@@ -19,7 +22,6 @@ GRID: Option = {"left": 8, "right": 16, "top": 36, "bottom": 8, "containLabel": 
 # what still fills, at the end of a line
 HOLLOW: Option = {"type": "scatter", "symbol": "emptyCircle", "symbolSize": 8, "color": GREY}
 
-VOLUME_FORMAT = "€ %,.2f"
 PERCENT_FORMAT = "%.2f %%"
 
 NEAR_TOP = 97
@@ -45,35 +47,40 @@ def percent_scale(
     }
 
 
-def trend_frame(rows: Sequence[Row], before: Sequence[Row], column: str) -> pd.DataFrame:
+def trend_frame(
+    rows: Sequence[Row], before: Sequence[Row], column: str, offset: timedelta = timedelta(0)
+) -> pd.DataFrame:
     """One row per bucket: `drawn_at`, `value`, and `before`, the value of the comparison.
 
     `before` is empty (no earlier data) or has buckets already moved onto the same time axis.
+    `offset` is that of the clock that is drawn, from UTC.
     """
     earlier = {row["drawn_at"]: row[column] for row in before}
     return pd.DataFrame(
         {
-            "drawn_at": pd.to_datetime([row["drawn_at"] for row in rows], utc=True),
+            "drawn_at": pd.to_datetime([row["drawn_at"] + offset for row in rows], utc=True),
             "value": pd.Series([row[column] for row in rows], dtype="float64"),
             "before": pd.Series([earlier.get(row["drawn_at"]) for row in rows], dtype="float64"),
         }
     )
 
 
-def volume_option(frame: pd.DataFrame, versus: str) -> Option:
-    """Bars of EUR per bucket; the last one still fills and is hatched."""
+def volume_option(
+    frame: pd.DataFrame, versus: str, filling: bool = True, sign: str = "€"
+) -> Option:
+    """Bars of an amount per bucket; a last one that still fills is hatched."""
     bars = {"type": "bar", "barCategoryGap": "18%", "barGap": "-100%"}
     hatch = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [3, 3], "rotation": -0.785}
     veil = {"color": VEIL, "decal": {**hatch, "color": HATCH}}
     now = {**bars, "name": "Volume", "encode": encode("value")}
-    filling = {**bars, "itemStyle": veil, "silent": True}
-    return _time_option(frame, VOLUME_FORMAT, now, filling, versus)
+    hatched = {**bars, "itemStyle": veil, "silent": True}
+    return _time_option(frame, f"{sign} %,.2f", now, hatched if filling else None, versus)
 
 
-def rate_option(frame: pd.DataFrame, versus: str) -> Option:
-    """A line of percent per bucket; the last one still fills and ends in a hollow point."""
+def rate_option(frame: pd.DataFrame, versus: str, filling: bool = True) -> Option:
+    """A line of percent per bucket; a last one that still fills ends in a hollow point."""
     now = line("Success rate", "value")
-    option = _time_option(frame, PERCENT_FORMAT, now, HOLLOW, versus)
+    option = _time_option(frame, PERCENT_FORMAT, now, HOLLOW if filling else None, versus)
     option["yAxis"].update(scale=True, axisLabel={"formatter": "{value} %"})
     if frame[["value", "before"]].max(axis=None) > NEAR_TOP:
         # the axis' round numbers would go past 100 %
@@ -82,11 +89,11 @@ def rate_option(frame: pd.DataFrame, versus: str) -> Option:
 
 
 def _time_option(
-    frame: pd.DataFrame, value_format: str, now: Option, filling: Option, versus: str
+    frame: pd.DataFrame, value_format: str, now: Option, filling: Option | None, versus: str
 ) -> Option:
     drawn = [now]
     last = frame.iloc[-1]
-    if pd.notna(last["value"]):
+    if filling and pd.notna(last["value"]):
         # its own single point: a tooltip names it on that bucket only
         point = [last["drawn_at"].isoformat(), float(last["value"])]
         drawn.append({**filling, "name": "Still filling", "data": [point]})
@@ -113,6 +120,26 @@ def line(name: str, column: str) -> Option:
         "showSymbol": False,
         "connectNulls": False,
     }
+
+
+def annotated(option: Option, marks: Sequence[Mark], offset: timedelta = timedelta(0)) -> Option:
+    """The option with a labelled rule at each moment; one time axis, its first series has them."""
+    if marks:
+        option["series"][0]["markLine"] = {
+            "silent": True,
+            "symbol": "none",
+            "lineStyle": {"type": "dotted", "width": 1.5, "color": GREY},
+            "label": {"position": "insideEndTop", "color": GREY, "fontSize": 11},
+            "data": [
+                {
+                    "name": mark.label,
+                    "xAxis": (mark.at + offset).isoformat(),
+                    "label": {"formatter": mark.label},
+                }
+                for mark in marks
+            ],
+        }
+    return option
 
 
 def before_line(name: str, column: str) -> Option:

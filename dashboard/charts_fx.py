@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from dashboard.charts import GRID, VOLUME_FORMAT, Option, Row
+from dashboard.charts import GRID, Option, Row
 
 HIDDEN = ("below", "under")
 SHOWN: Mapping[str, str] = {
@@ -78,7 +78,7 @@ def waterfall_option(frame: pd.DataFrame) -> Option:
     return {
         "dataset": {"source": frame},
         "grid": {**GRID, "top": 12},
-        "tooltip": {"trigger": "item", "valueFormatter": VOLUME_FORMAT},
+        "tooltip": {"trigger": "item", "valueFormatter": "€ %,.2f"},
         "xAxis": {"type": "category", "axisLabel": names},
         "yAxis": {"type": "value", "axisLabel": {"formatter": "€ {value}"}},
         "series": [*hidden, *shown],

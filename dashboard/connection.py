@@ -37,6 +37,7 @@ class Answer:
     elapsed_ms: float
     rows_read: int
     bytes_read: int
+    types: tuple[tuple[str, str], ...] = ()  # of the columns, by their names
 
 
 class ClickHouseConnection(BaseConnection[Client]):
@@ -81,6 +82,10 @@ class ClickHouseConnection(BaseConnection[Client]):
             elapsed_ms=int(summary.get("elapsed_ns", 0)) / 1e6,
             rows_read=int(summary.get("read_rows", 0)),
             bytes_read=int(summary.get("read_bytes", 0)),
+            types=tuple(
+                (name, str(type.name))
+                for name, type in zip(result.column_names, result.column_types, strict=True)
+            ),
         )
 
 

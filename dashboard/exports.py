@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
-from dashboard.workbench import Result
+from dashboard.connection import Answer
+from dashboard.workbench import Column, Result
 
 EXCEL_DIGITS = 15  # more of a number than this many Excel rounds
 EXCEL_TEXT = 32_767  # characters a cell holds
@@ -33,6 +34,30 @@ INTEGERS = {
 }
 FLOATS = {"BFloat16", "Float32", "Float64"}
 WIDE = {"Int128", "Int256", "UInt128", "UInt256"}
+
+
+def of_answer(answer: Answer, names: Sequence[str] = ()) -> Result:
+    """The answer of a page's query, all of its columns or those named, as files are made of."""
+    types = dict(answer.types) or dict.fromkeys(answer.rows[0] if answer.rows else (), "String")
+    names = names or list(types)
+    return Result(
+        columns=tuple(Column(name, types.get(name, "String")) for name in names),
+        rows=tuple([_noted(row[name]) for name in names] for row in answer.rows),
+        row_count=len(answer.rows),
+        query_id=answer.query_id,
+        elapsed_ms=answer.elapsed_ms,
+        rows_read=answer.rows_read,
+        bytes_read=answer.bytes_read,
+    )
+
+
+def _noted(value: Any) -> Any:
+    """A value in ClickHouse's own notation."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    if isinstance(value, list | tuple):
+        return [_noted(one) for one in value]
+    return value if value is None or isinstance(value, int | str) else str(value)
 
 
 def shown(value: Any) -> str | None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from dashboard import periods
-from dashboard.periods import DAY, HOUR, MINUTE, Range, Window
+from dashboard import formats, periods
+from dashboard.periods import DAY, HOUR, MINUTE, Days, Range, Window
 
 MOST_VALUES = 20
 MOST_POINTS = 750
@@ -72,11 +72,54 @@ _WIDTHS = [width for width in GRAINS.values() if width]
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What a page can be narrowed down by: what each of its numbers knows, or says it does not."""
+
+    dimensions: tuple[str, ...] = ()
+    has_grain: bool = False
+    has_zone: bool = False
+    has_modes: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the URL that are the page's to read."""
+        return (*self.dimensions, FROM, TO)
+
+
+# By the last part of a page's address. The other pages have nothing to narrow down.
+OFFERS: Mapping[str, Offer] = {
+    "overview": Offer(
+        ("category", "country", "currency"), has_grain=True, has_zone=True, has_modes=True
+    ),
+    "acceptance": Offer(("category", "country", "currency")),
+    "risk": Offer(has_zone=True),
+    "merchants": Offer(("category", "country"), has_grain=True, has_zone=True),
+    "accounts": Offer(),
+    "fx": Offer(("currency",)),
+    "explore": Offer(tuple(DIMENSIONS), has_grain=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Zoom:
     """A part of the time, [start, end), whole minutes UTC."""
 
     start: datetime
     end: datetime
+
+    @property
+    def as_range(self) -> Range:
+        """A range of this length, for what it is compared with."""
+        length = self.end - self.start
+        days = -(-length // DAY)
+        words = formats.seconds(length.total_seconds())
+        return Range(words.removesuffix(" 0 min").removesuffix(" 0 h"), length, DAY, days)
+
+    def days(self, now: datetime) -> Days:
+        """The whole UTC days around it, none of them after today."""
+        today = now.astimezone(UTC).date()
+        last = min((self.end - MINUTE).date(), today)
+        return Days(min(self.start.date(), last), last, is_filling=last == today)
 
     @property
     def label(self) -> str:
@@ -110,6 +153,10 @@ class Selection:
         return replace(
             self, chosen=tuple((key, chosen[key]) for key in DIMENSIONS if chosen.get(key))
         )
+
+    def only(self, names: Collection[str]) -> Selection:
+        """The same of some dimensions."""
+        return replace(self, chosen=tuple(one for one in self.chosen if one[0] in names))
 
     def toggled(self, name: str, value: str) -> Selection:
         """The same with one value more, or without it if it was chosen."""
@@ -180,12 +227,41 @@ def zoom_of(start: datetime, end: datetime) -> Zoom | None:
     return Zoom(first, last)
 
 
+def leftovers(
+    url: Mapping[str, Sequence[str]], selection: Selection, offer: Offer, own: Collection[str] = ()
+) -> list[str]:
+    """What a URL asks for and the selection of a page leaves out, a sentence each.
+
+    `own`: names that mean something else on the page. Nothing of what was written is repeated.
+    """
+    kept = selection.url
+    asked = {name: len(set(url.get(name, ()))) for name in offer.names}
+    # an id may be written in two ways; a value more than is kept is one left out
+    count = sum(max(0, asked[name] - len(kept[name])) for name in offer.names)
+    said = []
+    if count:
+        values = "A value" if count == 1 else f"{count:,} values"
+        said.append(f"{values} in the address is no filter of this page and was left out.")
+    others = [
+        dimension.label.lower()
+        for name, dimension in DIMENSIONS.items()
+        if name not in (*offer.dimensions, *own) and url.get(name)
+    ]
+    if others:
+        said.append(f"Not every number here is known by {' or '.join(others)}: left out.")
+    return said
+
+
 def window_of(chosen: Range, zoom: Zoom | None, grain: timedelta | None, now: datetime) -> Window:
     """The buckets to read: of the range up to now, or of the zoom, which is widened to whole ones.
 
-    A grain that would make fewer than two or more than MOST_POINTS of them counts as none.
+    A grain that would make fewer than two or more than MOST_POINTS of them counts as none. A zoom
+    that is not over ends now; one that has not begun counts as none.
     """
-    length = zoom.end - zoom.start if zoom else chosen.length
+    now = now.astimezone(UTC)
+    if zoom and zoom.start >= now:
+        zoom = None
+    length = min(zoom.end, now) - zoom.start if zoom else chosen.length
     if grain and not 2 <= length / grain <= MOST_POINTS:
         grain = None
     if not zoom:
@@ -196,11 +272,16 @@ def window_of(chosen: Range, zoom: Zoom | None, grain: timedelta | None, now: da
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     start = zoom.start - (zoom.start - epoch) % bucket
     end = zoom.end + -(zoom.end - epoch) % bucket
+    if end <= now:
+        return Window(
+            start=start, end=end, complete_end=end, filling_from=end - bucket, bucket=bucket
+        )
+    minute = now - (now - epoch) % MINUTE
     return Window(
         start=start,
-        end=end,
-        complete_end=end,
-        filling_from=end - bucket,
+        end=minute + MINUTE,
+        complete_end=minute,
+        filling_from=now - (now - epoch) % bucket,
         bucket=bucket,
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 
 Option = TypeVar("Option")
+Bucket = TypeVar("Bucket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,6 @@ class Range:
     label: str
     length: timedelta
     bucket: timedelta
-    bucket_label: str
     activity_days: int
 
 
@@ -33,19 +33,21 @@ class Comparison:
     """What a number is compared with; `shift` None means the period before, see `shift_of`."""
 
     shift: timedelta | None
+    is_wanted: bool = True
 
 
 # The keys are what the sidebar shows and the URL carries.
 RANGES: Mapping[str, Range] = {
-    "1h": Range("1 h", HOUR, MINUTE, "minute", 1),
-    "6h": Range("6 h", 6 * HOUR, 5 * MINUTE, "5 minutes", 1),
-    "24h": Range("24 h", DAY, 15 * MINUTE, "15 minutes", 1),
-    "7d": Range("7 d", 7 * DAY, HOUR, "hour", 7),
-    "30d": Range("30 d", 30 * DAY, DAY, "day", 30),
+    "1h": Range("1 h", HOUR, MINUTE, 1),
+    "6h": Range("6 h", 6 * HOUR, 5 * MINUTE, 1),
+    "24h": Range("24 h", DAY, 15 * MINUTE, 1),
+    "7d": Range("7 d", 7 * DAY, HOUR, 7),
+    "30d": Range("30 d", 30 * DAY, DAY, 30),
 }
 COMPARISONS: Mapping[str, Comparison] = {
     "Previous period": Comparison(None),
     "Same time last week": Comparison(WEEK),
+    "Nothing": Comparison(None, is_wanted=False),
 }
 DEFAULT_RANGE = "24h"
 DEFAULT_COMPARISON = "Previous period"
@@ -76,40 +78,67 @@ class Window:
         return self.filling_from + self.bucket
 
     @property
+    def is_filling(self) -> bool:
+        """Whether the last bucket is not over."""
+        return self.complete_end < self.fill_to
+
+    @property
     def slots(self) -> int:
         """Number of buckets, the filling one included."""
         return (self.fill_to - self.start) // self.bucket
 
+    def over(self, buckets: Sequence[Bucket]) -> Sequence[Bucket]:
+        """Of one value per bucket those that will not change: without the one that fills."""
+        return buckets[:-1] if self.is_filling else buckets
+
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The whole UTC days that cover a range, `first` to `today`; today still fills."""
+    """Whole UTC days, `first` to `last`; the last one still fills if it is today."""
 
     first: date
-    today: date
+    last: date
+    is_filling: bool = True
 
     @property
     def words(self) -> str:
         """The days as a reader is told them."""
-        return f"{formats.days(self.first, self.today)}, UTC, today so far"
+        return f"{self.short}, UTC" + (", today so far" if self.is_filling else "")
+
+    @property
+    def short(self) -> str:
+        """The same in fewer words."""
+        return formats.days(self.first, self.last)
 
     @property
     def after(self) -> date:
         """The day after the last one."""
-        return self.today + DAY
+        return self.last + DAY
+
+    @property
+    def open_from(self) -> date:
+        """The first day that is not over: the last one while it fills, else the one after it."""
+        return self.last if self.is_filling else self.after
+
+    @property
+    def count(self) -> int:
+        """Number of days."""
+        return (self.after - self.first).days
 
     @property
     def complete(self) -> Days | None:
         """The same without today, which comparisons leave out; None if there is no other day."""
-        return None if self.first == self.today else Days(self.first, self.today - DAY)
+        if self.open_from == self.first:
+            return None
+        return Days(self.first, self.open_from - DAY, is_filling=False)
 
     def shifted(self, shift: timedelta) -> Days:
-        """The same days, earlier."""
-        return Days(self.first - shift, self.today - shift)
+        """The same days, earlier: all of them are over."""
+        return Days(self.first - shift, self.last - shift, is_filling=False)
 
     def at_least(self, days: int) -> Days:
         """These days and as many before them as make so many, for what is drawn."""
-        return Days(min(self.first, self.after - days * DAY), self.today)
+        return replace(self, first=min(self.first, self.after - days * DAY))
 
 
 def days_of(chosen: Range, now: datetime) -> Days:
@@ -175,10 +204,10 @@ def describe_day_comparison(comparison: Comparison, chosen: Range) -> str:
     return describe_comparison(comparison, chosen)
 
 
-def activity_days(chosen: Range, now: datetime) -> tuple[date, date]:
-    """First day and the day after the last of the UTC days that count for active accounts."""
+def activity_days(chosen: Range, now: datetime) -> Days:
+    """The UTC days that count for active accounts."""
     today = now.astimezone(UTC).date()
-    return today - timedelta(days=chosen.activity_days - 1), today + DAY
+    return Days(today - timedelta(days=chosen.activity_days - 1), today)
 
 
 def _floor(moment: datetime, step: timedelta) -> datetime:

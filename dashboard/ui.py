@@ -1,118 +1,28 @@
-"""Pieces every page shares: filters, freshness badge, cards, error box, "how computed"."""
+"""Pieces every page shares: freshness badge, cards, error box, "how computed", downloads."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from dashboard import data, exports, formats, periods
+from dashboard import charts, data, exports, formats, views
 from dashboard.cards import Card
 from dashboard.connection import Answer, Row
 from dashboard.definitions import Definitions, Metric
-from dashboard.periods import Comparison, Range
-from dashboard.queries import alerts, overview
+from dashboard.queries import overview
 from dashboard.workbench import Result
 from infra.errors import FinhouseError
 
 HOPS = 5  # gold.pipeline_freshness: a hop nothing has passed yet has no row
 AMBER_S = 10
 RED_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What the sidebar says."""
-
-    chosen: Range
-    comparison: Comparison
-    paused: bool
-
-    @property
-    def shift(self) -> timedelta:
-        """How far back the comparison lies."""
-        return periods.shift_of(self.comparison, self.chosen)
-
-    @property
-    def versus(self) -> str:
-        """The comparison in words."""
-        return periods.describe_comparison(self.comparison, self.chosen)
-
-    @property
-    def day_shift(self) -> timedelta:
-        """How far back the comparison lies where whole days are compared."""
-        return periods.day_shift_of(self.comparison, self.chosen)
-
-    @property
-    def versus_days(self) -> str:
-        """The comparison of whole days in words."""
-        return periods.describe_day_comparison(self.comparison, self.chosen)
-
-    @property
-    def days(self) -> periods.Days:
-        """The whole UTC days that cover the range as it ends now."""
-        return periods.days_of(self.chosen, datetime.now(UTC))
-
-    def every(self, interval: str) -> str | None:
-        """A fragment's `run_every`: None while the page is paused."""
-        return None if self.paused else interval
-
-
-def sidebar() -> None:
-    """The filters of all pages; their state lives in the URL."""
-    with st.sidebar:
-        st.segmented_control(
-            "Range",
-            list(periods.RANGES),
-            default=periods.DEFAULT_RANGE,
-            required=True,
-            key="range",
-            bind="query-params",
-            width="stretch",
-        )
-        st.selectbox(
-            "Compare with",
-            list(periods.COMPARISONS),
-            key="compare",
-            bind="query-params",
-        )
-        st.toggle(
-            "Pause auto-refresh",
-            key="pause",
-            bind="query-params",
-            help="Freezes the page until you switch it off.",
-        )
-        st.caption("All times are UTC. Amounts in EUR use the rate of the payment's day.")
-        st.fragment(run_every=filters().every("15s"))(firing_mark)()
-
-
-def firing_mark() -> None:
-    """A link that says how many alerts fire; nothing while none does or nobody knows."""
-    try:
-        count = sum(row["count_firing"] for row in data.recent(alerts.firing()).rows)
-    except FinhouseError:
-        return  # the header tells
-    if count:
-        said = "1 alert fires" if count == 1 else f"{count:,} alerts fire"
-        icon = ":material/notifications_active:"
-        st.page_link("app_pages/alerts.py", label=f":red[**{said}**]", icon=icon)
-
-
-def filters() -> Filters:
-    """The filters as they are now; what the URL or a client made up falls back to the default."""
-    state = st.session_state
-    return Filters(
-        chosen=periods.choose(state.get("range"), periods.RANGES, periods.DEFAULT_RANGE),
-        comparison=periods.choose(
-            state.get("compare"), periods.COMPARISONS, periods.DEFAULT_COMPARISON
-        ),
-        paused=state.get("pause") is True,
-    )
 
 
 def headed(title: str, definitions: Definitions, body: Callable[[], Any] | None = None) -> None:
@@ -134,8 +44,8 @@ def headed(title: str, definitions: Definitions, body: Callable[[], Any] | None 
         error_box(error)
 
 
-def nothing_here(chosen: Range) -> None:
-    """Says why all counts are zero."""
+def nothing_here(span: str, is_narrowed: bool = False) -> None:
+    """Says why all counts are zero; `span` is the time in words."""
     if data.first_day() is None:
         st.info(
             "The warehouse holds no payment yet. `./finhouse status` shows whether history is "
@@ -144,9 +54,16 @@ def nothing_here(chosen: Range) -> None:
             icon=":material/hourglass_empty:",
         )
         return
+    if is_narrowed:
+        st.info(
+            "Take a filter out, or choose a longer range.",
+            title="No payment has all of this",
+            icon=":material/search_off:",
+        )
+        return
     st.info(
         "Choose a longer range, or start the traffic with `./finhouse gen --resume`.",
-        title=f"No payments in the last {chosen.label}",
+        title=f"No payments, {span}",
         icon=":material/search_off:",
     )
 
@@ -236,6 +153,27 @@ def metric_card(card: Card) -> None:
     )
 
 
+def time_chart(
+    frame: pd.DataFrame,
+    option: charts.Option,
+    height: int,
+    alt: str,
+    key: str,
+    offset: timedelta = timedelta(0),
+) -> None:
+    """A chart over the frame's `drawn_at`, with what `annotations.yml` says of its time.
+
+    `offset` is what was added to UTC in the frame.
+    """
+    moments = frame["drawn_at"]
+    step = moments.diff().max()
+    last = moments.max() + (timedelta(days=1) if pd.isna(step) else step)
+    marks = views.marks((moments.min() - offset).to_pydatetime(), (last - offset).to_pydatetime())
+    charts.annotated(option, marks, offset)
+    said = "".join(f"; {mark.label} at {mark.at:%d %b %H:%M} UTC" for mark in marks)
+    st.echarts_chart(option, height=height, alt=alt + said, key=key)
+
+
 def how_computed(key: str, answers: Sequence[Answer], about: str) -> None:
     """A popover with what a number means, its SQL, and what the query cost."""
     popover = st.popover(
@@ -255,11 +193,47 @@ def how_computed(key: str, answers: Sequence[Answer], about: str) -> None:
             st.caption(" · ".join(f"{name} = {value}" for name, value in answer.call.parameters))
 
 
-def footer(key: str, answers: Sequence[Answer], caption: str, about: str = "") -> None:
-    """The line under a card; `about` says more where it opens."""
+def footer(
+    key: str,
+    answers: Sequence[Answer],
+    caption: str,
+    about: str = "",
+    export: Callable[[], Result] | None = None,
+) -> None:
+    """The line under a card; `about` says more where it opens.
+
+    `export` makes what the card's files hold where that is more than the card shows.
+    """
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(caption)
         how_computed(key, answers, about or caption)
+        export_answers(key, answers, export)
+
+
+def export_answers(
+    key: str, answers: Sequence[Answer], export: Callable[[], Result] | None = None
+) -> None:
+    """A popover with the files of a card: the rows of each of its queries."""
+    if not answers:
+        return
+    popover = st.popover(
+        "Export",
+        icon=":material/download:",
+        type="tertiary",
+        key=f"export_{key}",
+        on_change="rerun",
+    )
+    if not popover.open:
+        return
+    with popover:
+        for number, answer in enumerate(answers):
+            make = export if export and number == 0 else partial(exports.of_answer, answer)
+            times = [one.call.name for one in answers].index(answer.call.name) < number
+            name = answer.call.name.replace("_", " ") + (", compared" if times else "")
+            st.caption(name[:1].upper() + name[1:])
+            file = f"{answer.call.name}{'-before' if times else ''}".replace("_", "-")
+            with st.container(horizontal=True):
+                downloads(f"{key}_{number}", file, make)
 
 
 def plain(text: str) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, charts, charts_acceptance, data, definitions, formats, periods, ui
+from dashboard import bar, cards, charts, charts_acceptance, data, definitions, formats, periods, ui
 from dashboard.connection import Answer, Row
+from dashboard.filters import Selection
 from dashboard.queries import acceptance as queries
 from dashboard.queries.call import Call
 
@@ -27,7 +28,8 @@ SHORT_RANGE = timedelta(days=14)
 # How the rates are counted: the suffix of their columns in gold, and of those in percent.
 BASES = {"Payments": "", "Value": "_by_value"}
 
-filters = ui.filters()
+filters = bar.current("acceptance")
+chosen = filters.selection
 
 
 def basis() -> str:
@@ -53,14 +55,16 @@ def kpi_row() -> None:
     days = filters.days
     by = basis()
     answers: list[Answer] = []
-    past_days = before_today(data.past(queries.rates_by_day(drawn(days))).rows, days)
-    recovered = data.past(queries.recovery_by_day(drawn(days))).rows
-    tickets = data.past(queries.tickets_by_day(drawn(days))).rows
+    past_days = before_today(
+        data.past(queries.rates_by_day(drawn(days), selection=chosen)).rows, days
+    )
+    recovered = data.past(queries.recovery_by_day(drawn(days), chosen)).rows
+    tickets = data.past(queries.tickets_by_day(drawn(days), chosen)).rows
 
     def card(
         model: str,
         names: Sequence[str],
-        query: Callable[[periods.Days], Call],
+        query: Callable[[periods.Days, Selection], Call],
         history: Sequence[Sequence[float | None]],
     ) -> list[cards.Card]:
         answer, before = totals(query, days)
@@ -86,7 +90,7 @@ def kpi_row() -> None:
         [column(past_days, f"{name}{by}_percent") for name in ("acceptance", "authorization")],
     )
     if not cards.totals(answers[0].rows, "now").get("count_attempted"):
-        ui.nothing_here(filters.chosen)
+        bar.nothing_here(filters)
     rates += card(
         "agg_intents_daily",
         [f"deduplicated_success_rate{by}"],
@@ -123,23 +127,23 @@ def kpi_row() -> None:
     ui.footer(
         "how_acceptance_kpis",
         answers,
-        f"{days.words} · whole days against {filters.versus_days} · up to a minute old"
+        f"{days.words} · {filters.against_days} · up to a minute old"
         + (" · paused" if filters.paused else ""),
         ui.definition_lines(shown),
     )
 
 
 def totals(
-    query: Callable[[periods.Days], Call], days: periods.Days
+    query: Callable[[periods.Days, Selection], Call], days: periods.Days
 ) -> tuple[Answer, Mapping[str, Any] | None]:
     """The answer of the days, and the totals of the comparison if there is data that far back."""
-    answer = data.past(query(days))
+    answer = data.past(query(days, chosen))
     if days.complete is None:
         return answer, None
     earlier = days.complete.shifted(filters.day_shift)
-    if not data.has_whole_day(earlier.first):
+    if not filters.compares_from(earlier.first):
         return answer, None
-    return answer, cards.totals(data.past(query(earlier)).rows, "now")
+    return answer, cards.totals(data.past(query(earlier, chosen)).rows, "now")
 
 
 def drawn(days: periods.Days) -> periods.Days:
@@ -149,7 +153,7 @@ def drawn(days: periods.Days) -> periods.Days:
 
 def before_today(rows: Sequence[Row], days: periods.Days) -> list[Row]:
     """The rows of days that are over."""
-    return [row for row in rows if row["drawn_at"] < days.today]
+    return [row for row in rows if row["drawn_at"] < days.open_from]
 
 
 def column(rows: Sequence[Row], name: str) -> list[float | None]:
@@ -177,7 +181,7 @@ def trend_charts() -> None:
 def rates_chart() -> None:
     """Acceptance, authorization and deduplicated success, with the comparison of acceptance."""
     days, by = drawn(filters.days), basis()
-    answer = data.past(queries.rates_by_day(days))
+    answer = data.past(queries.rates_by_day(days, selection=chosen))
     if not answer.rows:
         st.caption("No payments on these days.")
         return
@@ -192,8 +196,8 @@ def rates_chart() -> None:
     }
     frame = charts.day_frame(answer.rows, list(names))
     drawn_columns, before = list(names), None
-    if data.has_whole_day(days.first - filters.day_shift):
-        earlier = data.past(queries.rates_by_day(days, filters.day_shift))
+    if filters.compares_from(days.first - filters.day_shift):
+        earlier = data.past(queries.rates_by_day(days, filters.day_shift, chosen))
         answers.append(earlier)
         acceptance = {row["drawn_at"]: row[f"acceptance{by}_percent"] for row in earlier.rows}
         frame["before"] = pd.Series(
@@ -206,7 +210,8 @@ def rates_chart() -> None:
         frame, names, charts.PERCENT_FORMAT, axis, before, is_today(answer.rows, days)
     )
     lowest = frame[f"acceptance{by}_percent"].min()
-    st.echarts_chart(
+    ui.time_chart(
+        frame,
         option,
         height=CHART_HEIGHT,
         alt=f"Rates per day, {days.words}; lowest acceptance {lowest:.1f} %",
@@ -217,13 +222,13 @@ def rates_chart() -> None:
 
 def is_today(rows: Sequence[Row], days: periods.Days) -> bool:
     """Whether the last row is of the day that still fills."""
-    return bool(rows[-1]["drawn_at"] == days.today)
+    return bool(rows[-1]["drawn_at"] == days.open_from)
 
 
 def recovery_chart() -> None:
     """Soft-declined intents by what became of them."""
     days = drawn(filters.days)
-    answer = data.past(queries.recovery_by_day(days))
+    answer = data.past(queries.recovery_by_day(days, chosen))
     if not answer.rows:
         st.caption("No soft declines on these days.")
         return
@@ -231,7 +236,8 @@ def recovery_chart() -> None:
         answer.rows, ("count_recovered_intents", "count_lost_intents", "recovery_percent")
     )
     metric = definitions.of("agg_recovery_daily").metric("recovery_rate")
-    st.echarts_chart(
+    ui.time_chart(
+        frame,
         charts_acceptance.recovery_option(frame, metric.label),
         height=CHART_HEIGHT,
         alt=f"Soft-declined intents per day by what became of them, {days.words}",
@@ -265,7 +271,7 @@ def advice_and_hours() -> None:
 def declines_chart() -> None:
     """Reasons by their share of all declines."""
     days = filters.days
-    answer = data.past(queries.declines(days))
+    answer = data.past(queries.declines(days, chosen))
     if not answer.rows:
         st.caption("No declined payments on these days.")
         return
@@ -290,7 +296,7 @@ def declines_chart() -> None:
 
 def week_map() -> None:
     """Acceptance by weekday and hour."""
-    answer = data.past(queries.hour_of_week())
+    answer = data.past(queries.hour_of_week(chosen))
     if not answer.rows:
         st.caption("No payments in the last four whole weeks.")
         return
@@ -307,7 +313,7 @@ def week_map() -> None:
     if filters.chosen.length < SHORT_RANGE:
         about += f" · the range of {filters.chosen.label} is too short for such a map"
     first = data.first_day()
-    if first is not None and (filters.days.today - first).days < WEEK_MAP_DAYS:
+    if first is not None and (filters.days.last - first).days < WEEK_MAP_DAYS:
         about += f" · payments since {first:%d %b %Y} only"
     metric = definitions.of("agg_hour_of_week").metric("acceptance_rate")
     ui.footer("how_week", [answer], about, ui.definition_line(metric))
@@ -316,7 +322,7 @@ def week_map() -> None:
 def declines_table() -> None:
     """Reasons with kind, number, rate, volume and advice."""
     days = filters.days
-    answer = data.past(queries.declines(days))
+    answer = data.past(queries.declines(days, chosen))
     if not answer.rows:
         st.caption("No declined payments on these days.")
         return
@@ -374,7 +380,7 @@ def declines_table() -> None:
 def tickets_chart() -> None:
     """Median and 95th percentile of the successful payments per day."""
     days = drawn(filters.days)
-    answer = data.past(queries.tickets_by_day(days))
+    answer = data.past(queries.tickets_by_day(days, chosen))
     if not answer.rows:
         st.caption("No successful payments on these days.")
         return
@@ -383,7 +389,8 @@ def tickets_chart() -> None:
     names = {metric.name: metric.label for metric in metrics}
     frame = charts.day_frame(answer.rows, list(names))
     axis = {"min": 0, "axisLabel": {"formatter": "€ {value}"}}
-    st.echarts_chart(
+    ui.time_chart(
+        frame,
         charts.lines_option(frame, names, "€ %,.2f", axis, filling=is_today(answer.rows, days)),
         height=CHART_HEIGHT,
         alt=f"Median and 95th percentile of successful payments per day, {days.words}",

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboard import cards, charts, charts_accounts, data, definitions, periods, ui
+from dashboard import bar, cards, charts, charts_accounts, data, definitions, periods, ui
 from dashboard.queries import accounts as queries
 
 KPI_HEIGHT = 172
@@ -27,7 +27,7 @@ SHARES = {
 }
 MODEL = "agg_active_accounts_daily"
 
-filters = ui.filters()
+filters = bar.current("accounts")
 
 
 @st.fragment(run_every=filters.every("2s"))
@@ -45,14 +45,14 @@ def kpi_strip() -> None:
 
 def kpi_row() -> None:
     """Today so far; what is over is compared with its like."""
-    today = filters.days.today
+    today = filters.days.last
     yesterday = today - DAY
     earlier = yesterday - filters.day_shift
     days = periods.Days(min(earlier, today - DRAWN_DAYS * DAY), today)
     answer = data.past(queries.activity(days))
     by_day = {row["drawn_at"]: row for row in answer.rows}
     if today not in by_day:
-        ui.nothing_here(filters.chosen)
+        bar.nothing_here(filters)
         return
     known = definitions.of(MODEL)
     names = (*ACTIVE, "stickiness", "count_new", "count_dormant")
@@ -99,8 +99,9 @@ def trend(names: tuple[str, ...]) -> None:
     metrics = [known.metric(name) for name in names]
     labels = {metric.name: metric.label for metric in metrics}
     frame = charts.day_frame(answer.rows, names)
-    filling = bool(answer.rows[-1]["drawn_at"] == days.today)
-    st.echarts_chart(
+    filling = bool(answer.rows[-1]["drawn_at"] == days.open_from)
+    ui.time_chart(
+        frame,
         charts.lines_option(frame, labels, "%,.0f", {"min": 0}, filling=filling),
         height=CHART_HEIGHT,
         alt=f"{', '.join(labels.values())} per day, {days.words}",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, definitions, formats, ui
+from dashboard import bar, data, definitions, formats, ui
 from dashboard.connection import Row
 from dashboard.queries import alerts as queries
 from infra.alerts.rules import label_of
@@ -27,7 +27,7 @@ STATE_COLORS = {
 SEVERITY_COLORS = {"critical": "red", "warning": "orange", "info": "blue"}
 NO_DATA = "The query has nothing to say, such as a rate of too few payments."
 
-filters = ui.filters()
+filters = bar.current("alerts")
 
 
 @st.fragment(run_every=filters.every("5s"))

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import (
+    bar,
     cards,
     charts_explore,
     data,
     definitions,
+    exports,
     filters,
     formats,
     periods,
@@ -25,7 +26,6 @@ from dashboard import (
 from dashboard.connection import Answer, Row
 from dashboard.filters import DIMENSIONS, Selection
 from dashboard.queries import explore as queries
-from infra.errors import FinhouseError
 
 KPI_HEIGHT = 150
 TREND_HEIGHT = 260
@@ -44,14 +44,13 @@ MEASURES = (
     "average_ticket_eur",
 )
 TABLES = ("Transactions", "Merchants", "Accounts")
-STATUSES = {"success": "green", "failed": "red", "pending": "orange"}
 RATINGS = {"1 of 5": "green", "2 of 5": "green", "3 of 5": "orange", "4 of 5": "red"}
 RATINGS["5 of 5"] = "red"
 # What an empty answer means for each of the sums and rates.
 NO_TOTALS: Mapping[str, Any] = {**cards.NO_PAYMENTS}
 
 state = st.session_state
-common = ui.filters()
+common = bar.current("explore")
 known = definitions.load()
 
 
@@ -65,29 +64,8 @@ class Asked:
 
 
 def selected() -> Selection:
-    """The selection of the URL, without what nothing has."""
-    url = st.query_params
-    selection = filters.parse({name: url.get_all(name) for name in url})
-    try:
-        options: dict[str, set[str]] = {"status": set(STATUSES)}
-        for row in data.past(queries.values()).rows:
-            if row["dimension"] != "merchant":  # a payment may come before its merchant
-                options.setdefault(row["dimension"], set()).add(row["value"])
-        return selection.known(options)
-    except FinhouseError:
-        return selection
-
-
-def select(selection: Selection) -> None:
-    """Put a selection into the URL; the tables begin at their first page again."""
-    for name, values in selection.url.items():
-        if values:
-            st.query_params[name] = values
-        else:
-            st.query_params.pop(name, None)
-    first_page()
-    state["explore_changed"] = state.get("explore_changed", 0) + 1
-    state["explore_redraw"] = True
+    """What is chosen now: a click within a fragment may have changed it."""
+    return bar.selected("explore")
 
 
 def first_page() -> None:
@@ -97,40 +75,13 @@ def first_page() -> None:
 
 def asked() -> Asked:
     """What is to be shown now."""
-    selection = selected()
-    grain = periods.choose(state.get("grain"), filters.GRAINS, "Auto")
+    now = bar.current("explore")
     measure = state.get("measure")
     return Asked(
-        selection,
-        filters.window_of(common.chosen, selection.zoom, grain, datetime.now(UTC)),
+        now.selection,
+        now.window(datetime.now(UTC)),
         measure if measure in MEASURES else MEASURES[0],
     )
-
-
-def draw_again_if_changed() -> None:
-    """A click in one fragment filters all of them."""
-    if state.pop("explore_redraw", False):
-        st.rerun()
-
-
-@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
-def merchant_names() -> dict[str, str]:
-    """The merchants' names by their ids. Raises FinhouseError."""
-    rows = data.run_call(queries.values()).rows
-    return {row["value"]: row["name"] for row in rows if row["dimension"] == "merchant"}
-
-
-def shown_value(name: str, value: str) -> str:
-    """A value as a reader knows it."""
-    if name == "merchant":
-        try:
-            found = merchant_names().get(value)
-        except FinhouseError:
-            found = None
-        return found or f"unknown ({value[:8]})"
-    if name in ("country", "currency"):
-        return value
-    return value.replace("_", " ").capitalize()
 
 
 @st.fragment(run_every=common.every("2s"))
@@ -140,95 +91,27 @@ def header() -> None:
 
 
 def controls() -> None:
-    """What is measured, how finely, and what is chosen."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Measure",
-            MEASURES,
-            default=MEASURES[0],
-            required=True,
-            format_func=lambda name: known.metric(name).label,
-            key="measure",
-            bind="query-params",
-        )
-        st.selectbox("Grain", list(filters.GRAINS), key="grain", bind="query-params", width=130)
-        with st.popover("Filter", icon=":material/filter_list:", key="filter_bar"):
-            pickers()
-    chips()
-
-
-def pickers() -> None:
-    """Every value of every dimension, for what no list shows and for the keyboard."""
-    selection = selected()
-    try:
-        rows = data.past(queries.values()).rows
-    except FinhouseError:
-        st.caption("Waiting for the warehouse.")
-        return
-    for name, dimension in DIMENSIONS.items():
-        options = list(STATUSES) if name == "status" else []
-        options += [row["value"] for row in rows if row["dimension"] == name]
-        options += [value for value in selection.of(name) if value not in options]
-        key = f"pick_{name}_{state.get('explore_changed', 0)}"
-        st.multiselect(
-            dimension.label,
-            options,
-            default=list(selection.of(name)),
-            format_func=partial(shown_value, name),
-            max_selections=filters.MOST_VALUES,
-            key=key,
-            on_change=pick,
-            args=(name, key),
-        )
-
-
-def pick(name: str, key: str) -> None:
-    """The reader changed the values of one dimension."""
-    select(selected().having(name, state[key]))
-
-
-def chips() -> None:
-    """What is chosen, each with its way out."""
-    selection = selected()
-    if selection.is_empty:
+    """What is measured; the rest stands in the bar and the sidebar."""
+    st.segmented_control(
+        "Measure",
+        MEASURES,
+        default=MEASURES[0],
+        required=True,
+        format_func=lambda name: known.metric(name).label,
+        key="measure",
+        bind="query-params",
+    )
+    if selected().is_empty:
         st.caption(
             "Click a value of a list to filter everything by it, and again to take it out. "
             "Drag over the chart for a part of the time."
         )
-        return
-    with st.container(horizontal=True, key="chips"):
-        if selection.zoom:
-            chip(selection.zoom.label, replace(selection, zoom=None), "zoom")
-        for name, values in selection.chosen:
-            for value in values:
-                text = f"{DIMENSIONS[name].label}: {ui.plain(shown_value(name, value))}"
-                chip(text, selection.toggled(name, value), f"{name}_{value}")
-        st.button(
-            "Reset all",
-            icon=":material/restart_alt:",
-            type="tertiary",
-            key="reset_all",
-            on_click=select,
-            args=(Selection(),),
-        )
-
-
-def chip(text: str, without: Selection, key: str) -> None:
-    """One chosen value; a click takes it out."""
-    st.button(
-        text,
-        icon=":material/close:",
-        key=f"chip_{key}",
-        help="Take this filter out",
-        on_click=select,
-        args=(without,),
-    )
 
 
 @st.fragment(run_every=common.every("10s"))
 def figures() -> None:
     """Big numbers, trend and lists, all of one query."""
-    draw_again_if_changed()
+    bar.draw_again_if_changed()
     with ui.loading("explore_figures", KPI_HEIGHT + TREND_HEIGHT + 2 * BOARD_HEIGHT):
         ui.guarded(figures_body)
 
@@ -239,14 +122,7 @@ def figures_body() -> None:
     answer = data.recent(queries.slices(want.window, want.selection, want.measure))
     totals = one(answer, "now")
     if not totals["count_attempted"]:
-        if want.selection.is_empty:
-            ui.nothing_here(common.chosen)
-        else:
-            st.info(
-                "Take a filter out, or choose a longer range.",
-                title="No payment has all of this",
-                icon=":material/search_off:",
-            )
+        bar.nothing_here(common)
     numbers(want, answer, totals)
     with st.container(border=True):
         trend(want, answer)
@@ -265,14 +141,11 @@ def one(answer: Answer, dimension: str) -> Row:
 def numbers(want: Asked, answer: Answer, totals: Row) -> None:
     """A card per measure, compared with the same buckets earlier."""
     window, answers, before = want.window, [answer], None
-    shift = common.shift
-    if want.selection.zoom:
-        shift = max(window.end - window.start, shift)
-        shift -= shift % window.bucket
-    elif shift % window.bucket:
-        shift = window.bucket * -(-shift // window.bucket)
+    shift = window.bucket * -(-common.shift // window.bucket)
     earlier = periods.shifted(replace(window, complete_end=window.filling_from), shift)
-    if not want.selection.zoom and data.has_whole_day(earlier.start.date()):
+    if not window.is_filling:
+        earlier = periods.shifted(window, shift)
+    if common.compares_from(earlier.start.date()):
         call = queries.slices(
             replace(earlier, filling_from=earlier.end - window.bucket, complete_end=earlier.end),
             want.selection,
@@ -281,7 +154,7 @@ def numbers(want: Asked, answer: Answer, totals: Row) -> None:
         answers.append(data.past(call))
         before = one(answers[-1], "now")
     history = {row["value"]: row for row in answer.rows if row["dimension"] == "trend"}
-    drawn = [history[at] for at in sorted(history)][:-1]
+    drawn = window.over([history[at] for at in sorted(history)])
     grid = st.grid(5, min_column_width=150, row_height=KPI_HEIGHT)
     with grid:
         for name in MEASURES:
@@ -292,18 +165,16 @@ def numbers(want: Asked, answer: Answer, totals: Row) -> None:
                 one(answer, "complete"),
                 before,
                 [None if row[name] is None else float(row[name]) for row in drawn],
+                compared=common.comparison.is_wanted,
             )
-            if want.selection.zoom:
-                card = replace(card, note="part of the time", delta=None)
             reading = f"{known.metric(name).description}\n\nCompares whole buckets of the chart."
             ui.metric_card(replace(card, help=reading))
-    versus = "" if want.selection.zoom else f" · changes against {common.versus}"
     ui.footer(
         "how_explore",
         answers,
         f"{window.start:%d %b %Y %H:%M} – "
-        + (f"{window.end:%d %b %Y %H:%M}" if want.selection.zoom else "now")
-        + f", UTC{versus}"
+        + ("now" if window.is_filling else f"{window.end:%d %b %Y %H:%M}")
+        + f", UTC · {common.against}"
         + (" · paused" if common.paused else ""),
         ui.definition_lines(known.metric(name) for name in MEASURES),
     )
@@ -315,7 +186,7 @@ def trend(want: Asked, answer: Answer) -> None:
     per = filters.grain_label(want.window.bucket)
     st.subheader(f"{metric.label} per {per}", anchor=False, help=metric.description)
     frame = charts_explore.trend_frame(answer.rows, want.window, metric)
-    key = f"explore_trend_{state.get('explore_changed', 0)}"
+    key = f"explore_trend_{state.get('filters_changed', 0)}"
     st.altair_chart(
         charts_explore.trend_chart(frame, metric, TREND_HEIGHT),
         key=key,
@@ -331,7 +202,7 @@ def zoom(key: str) -> None:
     marked = charts_explore.brushed(state[key]["selection"].get(charts_explore.BRUSH))
     found = marked and filters.zoom_of(*marked)
     if found:
-        select(replace(selected(), zoom=found))
+        bar.select(replace(selected(), zoom=found))
 
 
 def board(want: Asked, answer: Answer, name: str) -> None:
@@ -351,13 +222,13 @@ def board(want: Asked, answer: Answer, name: str) -> None:
     names = [
         formats.merchant_name({"merchant_id": row["value"], "merchant_name": row["merchant_name"]})
         if name == "merchant"
-        else shown_value(name, row["value"])
+        else bar.shown_value(name, row["value"])
         for row in top
     ]
     frame = charts_explore.board_frame(top, names, metric, chosen)
     values = [row["value"] for row in top]
     # a click is one event and no lasting selection: what is chosen is in the URL alone
-    key = f"board_{name}_{state.get('explore_changed', 0)}"
+    key = f"board_{name}_{state.get('filters_changed', 0)}"
     st.echarts_chart(
         charts_explore.board_option(frame, metric.label, st.context.theme.type == "dark"),
         height=len(top) * charts_explore.ROW_HEIGHT,
@@ -365,7 +236,9 @@ def board(want: Asked, answer: Answer, name: str) -> None:
         on_select=lambda: toggle(key, name, values),
         alt=f"{dimension.label} by {metric.label}: {names[0]} first, {frame['shown'].iloc[-1]}"
         + (
-            f"; filtered by {', '.join(shown_value(name, one) for one in chosen)}" if chosen else ""
+            f"; filtered by {', '.join(bar.shown_value(name, one) for one in chosen)}"
+            if chosen
+            else ""
         ),
     )
 
@@ -374,13 +247,13 @@ def toggle(key: str, name: str, values: Sequence[str]) -> None:
     """The reader clicked a value."""
     at = charts_explore.clicked(state[key]["selection"], len(values))
     if at is not None:
-        select(selected().toggled(name, values[at]))
+        bar.select(selected().toggled(name, values[at]))
 
 
 @st.fragment(run_every=common.every("10s"))
 def tables() -> None:
     """Single payments, merchants and accounts, to search."""
-    draw_again_if_changed()
+    bar.draw_again_if_changed()
     st.subheader("Find", anchor=False)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -459,63 +332,45 @@ def foot(
     """Pages, what is shown of how many, how computed, and the files."""
     with st.container(horizontal=True, vertical_alignment="center"):
         which = ui.pages("explore_page", page, PAGE_ROWS, rows, found)
-        ui.footer(f"how_explore_{name}", answers, f"{which} · {note}")
+        st.caption(f"{which} · {note}")
+        ui.how_computed(f"how_explore_{name}", answers, f"{which} · {note}")
     with st.container(horizontal=True, vertical_alignment="center"):
         help = f"What was found, in this order, at most {EXPORT_ROWS:,} rows"
         ui.downloads(f"download_{name}", name, export, help)
 
 
-def as_result(answer: Answer, types: Mapping[str, str]) -> workbench.Result:
-    """Rows of a query as the exports take them: each value in ClickHouse's own notation."""
-
-    def noted(value: Any) -> Any:
-        if isinstance(value, datetime):
-            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
-        return value if value is None or isinstance(value, int | str) else str(value)
-
-    return workbench.Result(
-        columns=tuple(workbench.Column(name, type) for name, type in types.items()),
-        rows=tuple([noted(row[name]) for name in types] for row in answer.rows),
-        row_count=len(answer.rows),
-        query_id=answer.query_id,
-        elapsed_ms=answer.elapsed_ms,
-        rows_read=answer.rows_read,
-        bytes_read=answer.bytes_read,
-    )
-
-
-PAYMENT_TYPES = {
-    "transaction_id": "UUID",
-    "occurred_at": "DateTime64(6, 'UTC')",
-    "status": "String",
-    "decline_code": "String",
-    "merchant_id": "UUID",
-    "merchant_name": "Nullable(String)",
-    "merchant_category": "Nullable(String)",
-    "merchant_country": "Nullable(String)",
-    "amount": "Decimal(18, 2)",
-    "currency_code": "String",
-    "amount_eur": "Nullable(Decimal(38, 8))",
-    "account_id": "UUID",
-}
-MERCHANT_TYPES = {
-    "merchant_id": "UUID",
-    "merchant_name": "String",
-    "merchant_category": "String",
-    "merchant_country": "String",
-    "risk_rating": "UInt8",
-    "updated_at": "DateTime64(6, 'UTC')",
-}
-ACCOUNT_TYPES = {
-    "account_id": "UUID",
-    "initials": "String",
-    "masked_email": "String",
-    "account_country": "String",
-    "signup_at": "DateTime64(6, 'UTC')",
-    "updated_at": "DateTime64(6, 'UTC')",
-    "count_payments": "Int64",
-    "last_date": "Nullable(Date)",
-}
+PAYMENT_COLUMNS = (
+    "transaction_id",
+    "occurred_at",
+    "status",
+    "decline_code",
+    "merchant_id",
+    "merchant_name",
+    "merchant_category",
+    "merchant_country",
+    "amount",
+    "currency_code",
+    "amount_eur",
+    "account_id",
+)
+MERCHANT_COLUMNS = (
+    "merchant_id",
+    "merchant_name",
+    "merchant_category",
+    "merchant_country",
+    "risk_rating",
+    "updated_at",
+)
+ACCOUNT_COLUMNS = (
+    "account_id",
+    "initials",
+    "masked_email",
+    "account_country",
+    "signup_at",
+    "updated_at",
+    "count_payments",
+    "last_date",
+)
 
 
 def transactions(search: str, order: str) -> None:
@@ -566,7 +421,7 @@ def transactions(search: str, order: str) -> None:
             "time": st.column_config.DatetimeColumn(
                 "Time (UTC)", format="DD MMM YYYY HH:mm:ss", timezone="UTC"
             ),
-            "status": badge_column("Status", STATUSES),
+            "status": badge_column("Status", bar.STATUSES),
             "merchant": st.column_config.TextColumn("Merchant"),
             "amount": st.column_config.TextColumn("Amount", alignment="right"),
             "eur": st.column_config.TextColumn(
@@ -590,7 +445,7 @@ def transactions(search: str, order: str) -> None:
         len(rows),
         place["count_found"],
         f"{order.lower()}, with the filters above",
-        lambda: as_result(rows_of(1, EXPORT_ROWS)[1] or answer, PAYMENT_TYPES),
+        lambda: exports.of_answer(rows_of(1, EXPORT_ROWS)[1] or answer, PAYMENT_COLUMNS),
         "transactions",
     )
 
@@ -649,8 +504,8 @@ def merchants(search: str, order: str) -> None:
         len(rows),
         rows[0]["count_found"],
         "as they are now, whatever the filters above",
-        lambda: as_result(
-            data.recent(queries.merchants(search, order, 1, EXPORT_ROWS)), MERCHANT_TYPES
+        lambda: exports.of_answer(
+            data.recent(queries.merchants(search, order, 1, EXPORT_ROWS)), MERCHANT_COLUMNS
         ),
         "merchants",
     )
@@ -712,8 +567,8 @@ def accounts(search: str, order: str) -> None:
         len(rows),
         rows[0]["count_found"],
         "as they are now, whatever the filters above",
-        lambda: as_result(
-            data.recent(queries.accounts(search, order, 1, EXPORT_ROWS)), ACCOUNT_TYPES
+        lambda: exports.of_answer(
+            data.recent(queries.accounts(search, order, 1, EXPORT_ROWS)), ACCOUNT_COLUMNS
         ),
         "accounts",
     )

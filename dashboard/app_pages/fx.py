@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, charts, charts_fx, data, definitions, formats, ui
+from dashboard import bar, cards, charts, charts_fx, data, definitions, formats, ui
 from dashboard.queries import fx as queries
 
 KPI_HEIGHT = 124
@@ -22,7 +22,10 @@ STEPS = (
     "net_revenue_eur",
 )
 
-filters = ui.filters()
+filters = bar.current("fx")
+chosen = filters.selection
+# What is said where a figure is not known per currency, in place of one of all currencies.
+ALL_ONLY = "Not known per currency: take the currency out to see it."
 
 
 @st.fragment(run_every=filters.every("2s"))
@@ -41,23 +44,27 @@ def kpi_strip() -> None:
 def kpi_row() -> None:
     """The KPI cards."""
     days = filters.days
-    totals = data.recent(queries.exposure_totals())
-    pending = data.recent(queries.pending())
+    totals = data.recent(queries.exposure_totals(chosen))
+    pending = data.recent(queries.pending(chosen))
     revenue = data.past(queries.revenue(days))
     now = "As of now."
     booked = f"By booking day, {days.words}."
-    span = formats.days(days.first, days.today)
+    span = days.short
     shown = [
-        cards.plain_card(name, definitions.of(model), answer.rows[0][name], note, reading)
-        for name, model, answer, note, reading in (
-            ("exposure_eur", "agg_fx_exposure", totals, "as of now", now),
-            ("revaluation_eur", "agg_fx_exposure", totals, "as of now", now),
-            ("count_pending", "agg_pending_now", pending, "as of now", now),
-            ("pending_amount_eur", "agg_pending_now", pending, "as of now", now),
-            ("net_revenue_eur", "agg_revenue_daily", revenue, span, booked),
-            ("take_rate", "agg_revenue_daily", revenue, span, booked),
+        cards.plain_card(name, definitions.of(model), answer.rows[0][name], "as of now", now)
+        for name, model, answer in (
+            ("exposure_eur", "agg_fx_exposure", totals),
+            ("revaluation_eur", "agg_fx_exposure", totals),
+            ("count_pending", "agg_pending_now", pending),
+            ("pending_amount_eur", "agg_pending_now", pending),
         )
     ]
+    known = definitions.of("agg_revenue_daily")
+    for name in ("net_revenue_eur", "take_rate"):
+        if chosen.chosen:
+            shown.append(cards.unknown_card(name, known, "not by currency", ALL_ONLY))
+        else:
+            shown.append(cards.plain_card(name, known, revenue.rows[0][name], span, booked))
     grid = st.grid(len(shown), min_column_width=150, row_height=KPI_HEIGHT)
     with grid:
         for card in shown:
@@ -85,7 +92,7 @@ def currencies() -> None:
 
 def exposure_table() -> None:
     """Open amounts, their value now, what the rate made of them, and what it may do in a day."""
-    answer = data.recent(queries.exposure())
+    answer = data.recent(queries.exposure(chosen))
     if not answer.rows:
         st.caption("No currency but the euro has a rate or an open payment.")
         return
@@ -150,13 +157,14 @@ def exposure_table() -> None:
 def rates_chart() -> None:
     """Rates in EUR, 100 on the first day that is drawn."""
     days = filters.days.at_least(DRAWN_DAYS)
-    answer = data.past(queries.rates(days))
+    answer = data.past(queries.rates(days, chosen))
     if not answer.rows:
         st.caption("No exchange rate is known on these days.")
         return
     frame = charts_fx.rates_frame(answer.rows)
     names = {str(column): str(column) for column in frame.columns if column != "drawn_at"}
-    st.echarts_chart(
+    ui.time_chart(
+        frame,
         charts.lines_option(frame, names, "%.2f", {"scale": True}, filling=False),
         height=CHART_HEIGHT,
         alt=f"EUR rates of {', '.join(names)}, 100 on the first day, {days.words}",
@@ -172,9 +180,9 @@ def rates_chart() -> None:
 def volume_table() -> None:
     """Each currency's volume in itself, booked, and at the rates of the last day."""
     days = filters.days
-    answer = data.past(queries.volume(days))
+    answer = data.past(queries.volume(days, chosen))
     if not answer.rows:
-        ui.nothing_here(filters.chosen)
+        bar.nothing_here(filters)
         return
     known = definitions.of("agg_volume_at_constant_rates_daily")
     names = ("successful_amount_eur", "successful_amount_constant_eur", "fx_effect_eur")
@@ -210,7 +218,7 @@ def volume_table() -> None:
     ui.footer(
         "how_volume",
         [answer],
-        f"Constant: at the rates of {formats.days(days.today, days.today)}",
+        f"Constant: at the rates of {formats.days(days.last, days.last)}",
         ui.definition_lines([known.metric(name) for name in names]),
     )
 
@@ -228,7 +236,7 @@ def settlement() -> None:
 
 def ageing_chart() -> None:
     """Pending payments per age class."""
-    answer = data.recent(queries.ageing())
+    answer = data.recent(queries.ageing(chosen))
     metric = definitions.of("agg_pending_ageing").metric("count_pending")
     frame = pd.DataFrame(
         {
@@ -253,6 +261,9 @@ def ageing_chart() -> None:
 
 def settling_chart() -> None:
     """Median and 95th percentile of the time to the final status, per day."""
+    if chosen.chosen:
+        st.caption(ALL_ONLY)
+        return
     days = filters.days.at_least(DRAWN_DAYS)
     answer = data.past(queries.settling(days))
     if not answer.rows:
@@ -262,9 +273,10 @@ def settling_chart() -> None:
     metrics = [known.metric(f"time_to_final_{quantile}_seconds") for quantile in ("p95", "p50")]
     names = {metric.name: metric.label for metric in metrics}
     frame = charts.day_frame(answer.rows, list(names))
-    filling = bool(answer.rows[-1]["drawn_at"] == days.today)
+    filling = bool(answer.rows[-1]["drawn_at"] == days.open_from)
     axis = {"min": 0, "axisLabel": {"formatter": "{value} s"}}
-    st.echarts_chart(
+    ui.time_chart(
+        frame,
         charts.lines_option(frame, names, "%,.0f s", axis, filling=filling),
         height=CHART_HEIGHT,
         alt=f"Seconds from attempt to final status per day, median and 95 %, {days.words}",
@@ -280,6 +292,9 @@ def settling_chart() -> None:
 
 def revenue_chart() -> None:
     """The parts of net revenue."""
+    if chosen.chosen:
+        st.caption(ALL_ONLY)
+        return
     days = filters.days
     answer = data.past(queries.revenue(days))
     (row,) = answer.rows

@@ -9,12 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import (
+    bar,
     cards,
     charts,
     charts_acceptance,
     charts_merchants,
     data,
     definitions,
+    exports,
     formats,
     periods,
     ui,
@@ -27,6 +29,7 @@ CHART_HEIGHT = 320
 DETAIL_HEIGHT = 280
 BARS = 10
 PAGE_ROWS = 15
+EXPORT_ROWS = 10_000
 ROW_HEIGHT = 35
 TABLE_HEIGHT = (PAGE_ROWS + 1) * ROW_HEIGHT + 3
 DRAWN_DAYS = 14
@@ -45,7 +48,8 @@ MEASURES = {
 ORDERS = {"Highest first": False, "Lowest first": True}
 COMPONENTS = ("dispute_rate", "decline_rate", "refund_rate", "geo_share", "velocity", "risk_rating")
 
-filters = ui.filters()
+filters = bar.current("merchants")
+chosen = filters.selection
 
 
 def chosen_merchant() -> UUID | None:
@@ -94,10 +98,10 @@ def portfolio() -> None:
 
 def portfolio_row() -> None:
     """Volume, rates and concentration of the trailing 30 days."""
-    answer = data.past(queries.portfolio())
+    answer = data.past(queries.portfolio(chosen))
     row: Row = answer.rows[0] if answer.rows else {}
     if not row.get("count_attempted"):
-        ui.nothing_here(periods.RANGES["30d"])
+        ui.nothing_here("last 30 d", is_narrowed=bool(chosen.chosen))
     metrics = []
     grid = st.grid(6, min_column_width=150, row_height=KPI_HEIGHT)
     for model, name, span in (
@@ -142,7 +146,7 @@ def concentration_and_risk() -> None:
 
 def largest_chart() -> None:
     """Share of the volume of the largest merchants."""
-    answer = data.past(queries.largest(BARS))
+    answer = data.past(queries.largest(BARS, chosen))
     if not answer.rows:
         st.caption("No successful payments in the last 30 days.")
         return
@@ -163,7 +167,7 @@ def largest_chart() -> None:
 
 def riskiest_chart() -> None:
     """The highest risk scores, made of their parts."""
-    answer = data.past(queries.riskiest(BARS))
+    answer = data.past(queries.riskiest(BARS, chosen))
     if not answer.rows:
         st.caption("No payments in the last 30 days.")
         return
@@ -237,7 +241,7 @@ def merchants_table() -> None:
     sort = periods.choose(state.get("sort"), MEASURES, "Volume")
     lowest_first = periods.choose(state.get("order"), ORDERS, "Highest first")
     answer = data.past(
-        queries.merchants(search, sort, lowest_first, ui.asked_page("page"), PAGE_ROWS)
+        queries.merchants(search, sort, lowest_first, ui.asked_page("page"), PAGE_ROWS, chosen)
     )
     if not answer.rows:
         st.caption(
@@ -260,8 +264,8 @@ def merchants_table() -> None:
             "risk": [row["risk_score"] for row in answer.rows],
         }
     )
-    chosen = chosen_merchant()
-    at = ids.index(chosen) if chosen in ids else None
+    picked = chosen_merchant()
+    at = ids.index(picked) if picked in ids else None
     # other rows are another table: a selection is a place, which would then be somebody else's
     table = f"merchants_{hash(tuple(ids))}_{state.get('merchants_closed', 0)}"
     st.dataframe(
@@ -297,6 +301,9 @@ def merchants_table() -> None:
             [answer],
             f"{which} · {TRAILING} · a row opens its details below",
             ui.definition_lines([risk if sort == risk.name else known.metric(sort)]),
+            lambda: exports.of_answer(
+                data.past(queries.merchants(search, sort, lowest_first, 1, EXPORT_ROWS, chosen))
+            ),
         )
 
 
@@ -382,7 +389,8 @@ def heading(merchant_id: UUID, answer: Answer) -> None:
     if not answer.rows:
         st.caption(f"{merchant_id} · the merchant itself has not arrived, its payments have")
         return
-    st.caption(f"`{merchant_id}` · last changed {row['updated_at']:%d %b %Y %H:%M:%S} UTC")
+    changed = filters.time(row["updated_at"], "%d %b %Y %H:%M:%S")
+    st.caption(f"`{merchant_id}` · last changed {changed}, {filters.zone}")
     profile = row["profile_text"] or ""
     if profile:
         cut = profile[:PROFILE_LENGTH].rstrip()
@@ -391,20 +399,30 @@ def heading(merchant_id: UUID, answer: Answer) -> None:
 
 def merchant_kpis(merchant_id: UUID, risk: Answer) -> None:
     """Key figures of the range with their change, and the risk score."""
-    window = periods.window_of(filters.chosen, datetime.now(UTC))
+    window = filters.window(datetime.now(UTC))
     known = definitions.load()
     answer = data.recent(queries.merchant_kpis(window, merchant_id))
     totals = cards.totals(answer.rows, "now")
     complete = cards.totals(answer.rows, "complete")
     earlier = periods.shifted(window, filters.shift)
     before = None
-    if data.has_whole_day(earlier.start.date()):
+    if filters.compares_from(earlier.start.date()):
         before = cards.totals(data.past(queries.merchant_kpis(earlier, merchant_id)).rows, "now")
     names = ("successful_amount_eur", "count_attempted", "success_rate", "average_ticket_eur")
     grid = st.grid(5, min_column_width=150, row_height=KPI_HEIGHT)
     with grid:
         for name in names:
-            ui.metric_card(cards.kpi_card(name, known, totals, complete, before, []))
+            ui.metric_card(
+                cards.kpi_card(
+                    name,
+                    known,
+                    totals,
+                    complete,
+                    before,
+                    [],
+                    compared=filters.comparison.is_wanted,
+                )
+            )
         ui.metric_card(
             cards.plain_card(
                 "risk_score",
@@ -417,42 +435,50 @@ def merchant_kpis(merchant_id: UUID, risk: Answer) -> None:
     ui.footer(
         "how_merchant_kpis",
         [answer, risk],
-        f"{window.start:%d %b %Y %H:%M} – now, UTC · changes against {filters.versus}",
+        f"{filters.times(window)} · {filters.against}",
         ui.definition_lines(known.metric(name) for name in names),
     )
 
 
 def trend_chart(merchant_id: UUID, column: str) -> None:
     """Volume or success rate of the merchant over the range."""
-    window = periods.window_of(filters.chosen, datetime.now(UTC))
+    window = filters.window(datetime.now(UTC))
     now = data.recent(queries.merchant_trend(window, merchant_id))
     answers = [now]
-    if data.has_whole_day((window.start - filters.shift).date()):
+    if filters.compares_from((window.start - filters.shift).date()):
         answers.append(data.past(queries.merchant_trend_before(window, filters.shift, merchant_id)))
     before = answers[1].rows if len(answers) > 1 else ()
-    frame = charts.trend_frame(now.rows, before, column)
-    per = f"per {filters.chosen.bucket_label}, last {filters.chosen.label}, UTC"
+    frame = charts.trend_frame(now.rows, before, column, filters.offset(window))
+    per = filters.per(window)
     if frame["value"].isna().all():
-        st.caption(f"No payments, or no rate for them, in the last {filters.chosen.label}.")
+        st.caption(f"No payments, or no rate for them: {filters.span}.")
         return
     if column == "volume_eur":
-        option, name = charts.volume_option(frame, filters.versus), "Volume in EUR"
+        option = charts.volume_option(frame, filters.versus, window.is_filling)
+        name = "Volume in EUR"
     else:
-        option, name = charts.rate_option(frame, filters.versus), "Success rate"
-    st.echarts_chart(
-        option, height=DETAIL_HEIGHT, alt=f"{name} of the merchant {per}", key=f"merchant_{column}"
+        option = charts.rate_option(frame, filters.versus, window.is_filling)
+        name = "Success rate"
+    ui.time_chart(
+        frame,
+        option,
+        DETAIL_HEIGHT,
+        f"{name} of the merchant {per}",
+        f"merchant_{column}",
+        filters.offset(window),
     )
     ui.footer(f"how_merchant_{column}", answers, f"{per[:1].upper()}{per[1:]}")
 
 
 def status_chart(answer: Answer, days: periods.Days) -> None:
     """Payments per day by status."""
-    shown = formats.days(days.first, days.today)
+    shown = days.short
     if not answer.rows:
         st.caption(f"No payments, {shown}.")
         return
     frame = charts.day_frame(answer.rows, list(charts_merchants.STATUS_COLORS))
-    st.echarts_chart(
+    ui.time_chart(
+        frame,
         charts_merchants.status_option(frame),
         height=DETAIL_HEIGHT,
         alt=f"Payments of the merchant per day by status, {shown}",
@@ -464,7 +490,7 @@ def status_chart(answer: Answer, days: periods.Days) -> None:
 def declines_chart(merchant_id: UUID, days: periods.Days) -> None:
     """Why payments of the merchant were declined."""
     answer = data.recent(queries.merchant_declines(days, merchant_id))
-    shown = formats.days(days.first, days.today)
+    shown = days.short
     if not answer.rows:
         st.caption(f"No declined payments, {shown}.")
         return

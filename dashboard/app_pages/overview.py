@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, charts, data, definitions, formats, periods, ui
+from dashboard import bar, cards, charts, data, definitions, formats, periods, ui
 from dashboard.connection import Answer
 from dashboard.queries import overview as queries
 
@@ -17,22 +17,23 @@ TABLE_ROWS = 10
 TABLE_HEIGHT = 388
 SPARK_DAYS = 14
 
-filters = ui.filters()
+filters = bar.current("overview")
+chosen = filters.selection
 
 
 def trends(window: periods.Window) -> tuple[Answer, Answer | None]:
     """Buckets of the window, and those of the comparison if there is data that far back."""
-    now = data.recent(queries.trend(window))
-    if not data.has_whole_day((window.start - filters.shift).date()):
+    now = data.recent(queries.trend(window, chosen, filters.money))
+    if not filters.compares_from((window.start - filters.shift).date()):
         return now, None
-    return now, data.past(queries.trend_before(window, filters.shift))
+    return now, data.past(queries.trend_before(window, filters.shift, chosen, filters.money))
 
 
 @st.fragment(run_every=filters.every("2s"))
 def live_strip() -> None:
     """Freshness and KPIs: everything that has to move within seconds of a commit."""
     now = datetime.now(UTC)
-    window = periods.window_of(filters.chosen, now)
+    window = filters.window(now)
     known = definitions.load()
 
     def body() -> None:
@@ -44,17 +45,17 @@ def live_strip() -> None:
 
 def kpi_row(window: periods.Window, now: datetime, known: definitions.Definitions) -> None:
     """The KPI cards, or what to do when there is nothing to count."""
-    answer = data.live(queries.kpis(window))
+    answer = data.live(queries.kpis(window, chosen, filters.money))
     totals = cards.totals(answer.rows, "now")
     complete = cards.totals(answer.rows, "complete")
     if not totals["count_attempted"]:
-        ui.nothing_here(filters.chosen)
+        bar.nothing_here(filters)
     earlier = periods.shifted(window, filters.shift)
     before = None
-    if data.has_whole_day(earlier.start.date()):
-        before = cards.totals(data.past(queries.kpis(earlier)).rows, "now")
-    history = data.recent(queries.trend(window)).rows[:-1]
-    accounts_answer, accounts = active_accounts(now, known)
+    if filters.compares_from(earlier.start.date()):
+        before = cards.totals(data.past(queries.kpis(earlier, chosen, filters.money)).rows, "now")
+    history = window.over(data.recent(queries.trend(window, chosen, filters.money)).rows)
+    accounts_answers, accounts = active_accounts(known)
 
     def card(name: str, column: str) -> None:
         ui.metric_card(
@@ -65,6 +66,8 @@ def kpi_row(window: periods.Window, now: datetime, known: definitions.Definition
                 complete,
                 before,
                 [row[column] for row in history],
+                filters.money.sign,
+                filters.comparison.is_wanted,
             )
         )
 
@@ -78,40 +81,49 @@ def kpi_row(window: periods.Window, now: datetime, known: definitions.Definition
         ui.metric_card(accounts)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{window.start:%d %b %Y %H:%M} – now, UTC · changes against {filters.versus}"
-            f" · read {now:%H:%M:%S}" + (" · paused" if filters.paused else "")
+            " · ".join(
+                [
+                    filters.times(window),
+                    *filter(None, [filters.money_words]),
+                    filters.against,
+                    f"read {filters.time(now, '%H:%M:%S')}",
+                    *(["paused"] if filters.paused else []),
+                ]
+            )
         )
         names = ("successful_amount_eur", "count_attempted", "success_rate", "average_ticket_eur")
         metrics = [known.metric(name) for name in (*names, "count_active_accounts")]
         ui.how_computed(
             "how_kpis",
-            [answer, accounts_answer],
+            [answer, *accounts_answers],
             "  \n".join(ui.definition_line(metric) for metric in metrics),
         )
 
 
-def active_accounts(now: datetime, known: definitions.Definitions) -> tuple[Answer, cards.Card]:
-    """The active accounts of the range's UTC days; today still fills, so deltas leave it out."""
-    first, after = periods.activity_days(filters.chosen, now)
-    today = after - timedelta(days=1)
-    answer = data.recent(queries.active_accounts(first, after))
+def active_accounts(known: definitions.Definitions) -> tuple[list[Answer], cards.Card]:
+    """The active accounts of the UTC days; today still fills, so deltas leave it out."""
     column = "count_active_accounts"
+    if chosen.of("category") or chosen.of("country"):
+        why = "Accounts are not counted by the category or country of merchants."
+        return [], cards.unknown_card(column, known, "not by merchant", why)
+    days = filters.active_days
+    answer = data.recent(queries.active_accounts(days, chosen))
     complete = before = None
-    if first < today and data.has_whole_day(first - filters.shift):
-        complete = data.past(queries.active_accounts(first, today)).rows[0][column]
-        before = data.past(
-            queries.active_accounts(first - filters.shift, today - filters.shift)
-        ).rows[0][column]
-    spark_from = min(first, today - timedelta(days=SPARK_DAYS))
-    days = data.past(queries.active_accounts_by_day(spark_from, today)).rows
-    return answer, cards.active_accounts_card(
-        known,
-        answer.rows[0][column],
-        complete,
-        before,
-        filters.chosen.activity_days,
-        [row[column] for row in days],
-    )
+    over = days.complete
+    if over and filters.compares_from(over.first - filters.day_shift):
+        complete = data.past(queries.active_accounts(over, chosen)).rows[0][column]
+        earlier = over.shifted(filters.day_shift)
+        before = data.past(queries.active_accounts(earlier, chosen)).rows[0][column]
+    history = []
+    if not chosen.of("currency"):
+        spark_from = min(days.first, days.open_from - timedelta(days=SPARK_DAYS))
+        rows = data.past(queries.active_accounts_by_day(spark_from, days.open_from)).rows
+        history = [row[column] for row in rows]
+    words = days.short if filters.selection.zoom else f"last {days.count} days incl. today"
+    if over is None:
+        words = "today, so far"
+    value = answer.rows[0][column]
+    return [answer], cards.day_card(column, known, value, complete, before, words, history)
 
 
 @st.fragment(parallel=True, run_every=filters.every("10s"))
@@ -119,7 +131,8 @@ def trend_charts() -> None:
     """Volume and success rate over time, with the comparison behind them."""
     left, right = st.columns(2)
     with left, st.container(border=True):
-        st.subheader("Volume, EUR", anchor=False, help="Successful payments in EUR, per bucket.")
+        help = f"Successful payments in {filters.money.code}, per bucket."
+        st.subheader(f"Volume, {filters.money.code}", anchor=False, help=help)
         with ui.loading("volume", CHART_HEIGHT):
             ui.guarded(lambda: trend_chart("volume_eur"))
     with right, st.container(border=True):
@@ -130,18 +143,20 @@ def trend_charts() -> None:
 
 def trend_chart(column: str) -> None:
     """One of the two charts."""
-    window = periods.window_of(filters.chosen, datetime.now(UTC))
+    window = filters.window(datetime.now(UTC))
     now, before = trends(window)
-    frame = charts.trend_frame(now.rows, before.rows if before else (), column)
-    per = f"per {filters.chosen.bucket_label}, last {filters.chosen.label}, UTC"
+    offset = filters.offset(window)
+    frame = charts.trend_frame(now.rows, before.rows if before else (), column, offset)
+    per = filters.per(window)
     low, high = frame["value"].min(), frame["value"].max()
     if column == "volume_eur":
-        option = charts.volume_option(frame, filters.versus)
-        name = f"Volume in EUR {per}; highest € {high:,.0f}"
+        option = charts.volume_option(frame, filters.versus, window.is_filling, filters.money.sign)
+        name = f"Volume in {filters.money.code} {per}; highest {filters.money.sign} {high:,.0f}"
+        per += f" · {filters.money_words}" if filters.money_words else ""
     else:
-        option = charts.rate_option(frame, filters.versus)
+        option = charts.rate_option(frame, filters.versus, window.is_filling)
         name = f"Success rate {per}; lowest {low:.1f} %, highest {high:.1f} %"
-    st.echarts_chart(option, height=CHART_HEIGHT, alt=name, key=f"chart_{column}")
+    ui.time_chart(frame, option, CHART_HEIGHT, name, f"chart_{column}", offset)
     answers = [now, before] if before else [now]
     ui.footer(f"how_{column}", answers, f"{per[:1].upper()}{per[1:]}")
 
@@ -157,8 +172,8 @@ def top_merchants() -> None:
 
 def merchants_table() -> None:
     """Volume, attempts, success rate and trend per merchant."""
-    window = periods.window_of(filters.chosen, datetime.now(UTC))
-    answer = data.recent(queries.top_merchants(window, TABLE_ROWS))
+    window = filters.window(datetime.now(UTC))
+    answer = data.recent(queries.top_merchants(window, TABLE_ROWS, chosen, filters.money))
     if not answer.rows:
         st.caption("No payments in this range.")
         return
@@ -169,14 +184,14 @@ def merchants_table() -> None:
             "attempts": [row["count_attempted"] for row in answer.rows],
             "success": [row["success_percent"] for row in answer.rows],
             # the last bucket still fills: its drop would say nothing
-            "trend": [row["volume_trend"][:-1] for row in answer.rows],
+            "trend": [window.over(row["volume_trend"]) for row in answer.rows],
         }
     )
     st.dataframe(
         frame,
         column_config={
             "merchant": st.column_config.TextColumn("Merchant"),
-            "volume": st.column_config.NumberColumn("Volume", format="€ %,.2f"),
+            "volume": st.column_config.NumberColumn("Volume", format=f"{filters.money.sign} %,.2f"),
             "attempts": st.column_config.NumberColumn("Attempts", format="%,d"),
             "success": st.column_config.NumberColumn("Success rate", format="%.2f %%"),
             "trend": st.column_config.AreaChartColumn("Trend", y_min=0),
@@ -184,10 +199,10 @@ def merchants_table() -> None:
         hide_index=True,
         placeholder=formats.NOTHING,
         key="top_merchants",
-        alt=f"Top {len(frame)} merchants by volume in EUR, last {filters.chosen.label}",
+        alt=f"Top {len(frame)} merchants by volume in {filters.money.code}, {filters.span}",
     )
     missing = sum(row["successful_amount_eur"] is None for row in answer.rows)
-    note = f"By volume, last {filters.chosen.label}"
+    note = f"By volume, {filters.span}"
     if missing:
         note += f" · {missing} without a full volume ({formats.NO_RATE})"
     ui.footer("how_merchants", [answer], note)
@@ -213,9 +228,13 @@ def pick_payment(ids: list[str]) -> None:
 
 def recent_table() -> None:
     """Status, merchant, amount, EUR and time, newest change first."""
-    answer = data.live(queries.recent_payments(TABLE_ROWS))
+    answer = data.live(queries.recent_payments(TABLE_ROWS, chosen))
     if not answer.rows:
-        st.caption("No payments yet.")
+        st.caption(
+            "None of the payments that changed last has all of this."
+            if chosen.chosen
+            else "No payments yet."
+        )
         return
     frame = pd.DataFrame(
         {
@@ -240,7 +259,7 @@ def recent_table() -> None:
             "amount": st.column_config.TextColumn("Amount", alignment="right"),
             "eur": st.column_config.TextColumn("EUR", alignment="right"),
             "time": st.column_config.DatetimeColumn(
-                "Time (UTC)", format="HH:mm:ss", timezone="UTC"
+                f"Time ({filters.zone_title})", format="HH:mm:ss", timezone=filters.zone
             ),
             "reason": st.column_config.TextColumn("Reason", help="Decline code"),
         },

@@ -11,7 +11,7 @@ from uuid import UUID
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts_payment, data, definitions, formats, ui
+from dashboard import bar, charts_payment, data, definitions, formats, ui
 from dashboard.cards import Card
 from dashboard.connection import Answer, Row
 from dashboard.queries import payment as queries
@@ -30,7 +30,7 @@ FACTS = {
     "fct_payments_by_minute": ("Payments of the minute", "%d %b %Y %H:%M"),
 }
 
-filters = ui.filters()
+filters = bar.current("payment")
 
 
 @st.fragment(run_every=filters.every("2s"))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, definitions, formats, trust, ui
+from dashboard import bar, charts, data, definitions, formats, trust, ui
 from dashboard.cards import Card
 from dashboard.connection import Row
 from dashboard.queries import overview
@@ -30,7 +30,7 @@ STATUS_COLORS = {
 }
 LAYERS = {"bronze_seconds": "Bronze", "silver_seconds": "Silver", "gold_seconds": "Gold"}
 
-filters = ui.filters()
+filters = bar.current("pipeline")
 
 
 @st.fragment(run_every=filters.every("2s"))

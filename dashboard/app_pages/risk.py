@@ -13,7 +13,18 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from dashboard import cards, charts, charts_risk, data, definitions, formats, periods, ui
+from dashboard import (
+    bar,
+    cards,
+    charts,
+    charts_risk,
+    data,
+    definitions,
+    exports,
+    formats,
+    periods,
+    ui,
+)
 from dashboard.connection import Answer, Row
 from dashboard.queries import merchants as merchant_queries
 from dashboard.queries import risk as queries
@@ -22,6 +33,7 @@ from dashboard.queries.call import Call
 KPI_HEIGHT = 172
 CHART_HEIGHT = 360
 PAGE_ROWS = 10
+EXPORT_ROWS = 10_000
 ROW_HEIGHT = 35
 TABLE_HEIGHT = (PAGE_ROWS + 1) * ROW_HEIGHT + 3
 DRAWN_DAYS = 14  # a trend of one or two days is none
@@ -43,7 +55,7 @@ KINDS: Mapping[str, str] = {"account": "Account", "device": "Device", "ip": "IP 
 # The columns of a payment by which an account, a device or an address is found in silver.
 FOUND_BY: Mapping[str, str] = {"account": "account_id", "device": "device_id", "ip": "ip"}
 
-filters = ui.filters()
+filters = bar.current("risk")
 
 
 @st.fragment(run_every=filters.every("2s"))
@@ -69,7 +81,7 @@ def kpi_rows() -> None:
     disputes = data.past(queries.disputes(days))
     vamp = data.past(queries.vamp(MONTHS))
     if not cards.totals(mismatch.rows, "now").get("count_attempted"):
-        ui.nothing_here(filters.chosen)
+        bar.nothing_here(filters)
     period = "today, so far" if days.complete is None else days.words
 
     def of_range(
@@ -81,7 +93,7 @@ def kpi_rows() -> None:
         history: Sequence[float | None],
     ) -> cards.Card:
         earlier = days.complete.shifted(filters.day_shift) if days.complete else None
-        known = earlier is not None and data.has_whole_day(earlier.first)
+        known = earlier is not None and filters.compares_from(earlier.first)
         return cards.day_card(
             name,
             definitions.of(model),
@@ -100,7 +112,7 @@ def kpi_rows() -> None:
             counted.get(f"total_{column}", 0),
             counted.get(f"complete_{column}", 0),
             lambda earlier: data.past(queries.signals(earlier)).rows[-1][f"total_{column}"],
-            [day[name] for day in signals.rows if day["drawn_at"] < days.today],
+            [day[name] for day in signals.rows if day["drawn_at"] < days.open_from],
         )
 
     def rate(
@@ -117,7 +129,7 @@ def kpi_rows() -> None:
             cards.totals(answer.rows, "now").get(name),
             cards.totals(answer.rows, "complete").get(name),
             lambda earlier: cards.totals(data.past(query(earlier)).rows, "now").get(name),
-            [day[column] for day in data.past(by_day).rows if day["drawn_at"] < days.today],
+            [day[column] for day in data.past(by_day).rows if day["drawn_at"] < days.open_from],
         )
 
     def of_now(name: str, note: str) -> cards.Card:
@@ -169,7 +181,7 @@ def kpi_rows() -> None:
     ui.footer(
         "how_risk_kpis",
         [signals, now, mismatch, disputes, vamp],
-        f"{days.words} · whole days against {filters.versus_days} · up to a minute old"
+        f"{days.words} · {filters.against_days} · up to a minute old"
         + (" · paused" if filters.paused else ""),
         ui.definition_lines(metrics),
     )
@@ -299,10 +311,12 @@ def velocity_table() -> None:
         ui.footer(
             "how_velocity",
             [answer],
-            f"{which} · whole minutes before {rows[0]['as_of_minute']:%H:%M} UTC",
+            f"{which} · whole minutes before "
+            f"{filters.time(rows[0]['as_of_minute'], '%H:%M')} {filters.zone_title}",
             ui.definition_lines(
                 known.metric(name) for name in ("measure", "count_limit", "times_limit")
             ),
+            lambda: exports.of_answer(data.past(queries.velocity(1, EXPORT_ROWS))),
         )
 
 
@@ -356,7 +370,10 @@ def bursts_table() -> None:
         ),
         column_config={
             "started": st.column_config.DatetimeColumn(
-                "Started, UTC", format="DD MMM HH:mm:ss", pinned=True
+                f"Started, {filters.zone_title}",
+                format="DD MMM HH:mm:ss",
+                pinned=True,
+                timezone=filters.zone,
             ),
             "lasted": st.column_config.TextColumn("Lasted", alignment="right"),
             "ip": st.column_config.TextColumn("IP address"),
@@ -389,6 +406,7 @@ def bursts_table() -> None:
                 known.metric(name)
                 for name in ("count_attempted", "declined_share", "attempted_amount_eur")
             ),
+            lambda: exports.of_answer(data.past(queries.bursts(days, 1, EXPORT_ROWS))),
         )
 
 
@@ -433,7 +451,10 @@ def outliers_table() -> None:
         ),
         column_config={
             "at": st.column_config.DatetimeColumn(
-                "Time, UTC", format="DD MMM HH:mm:ss", pinned=True
+                f"Time, {filters.zone_title}",
+                format="DD MMM HH:mm:ss",
+                pinned=True,
+                timezone=filters.zone,
             ),
             "amount": st.column_config.TextColumn("Amount", alignment="right"),
             "eur": ui.number_column(known.metric("amount_eur"), "€ %,.2f", "In EUR"),
@@ -486,7 +507,10 @@ def trips_table() -> None:
         ),
         column_config={
             "arrived": st.column_config.DatetimeColumn(
-                "Seen there, UTC", format="DD MMM HH:mm", pinned=True
+                f"Seen there, {filters.zone_title}",
+                format="DD MMM HH:mm",
+                pinned=True,
+                timezone=filters.zone,
             ),
             "trip": st.column_config.TextColumn("From → to", help="Countries of the addresses."),
             "minutes": ui.number_column(known.metric("elapsed_minutes"), "%d min", "Within"),
@@ -506,6 +530,7 @@ def trips_table() -> None:
             [answer],
             f"{which} · newest first, {days.words}",
             ui.definition_line(known.metric("elapsed_minutes")),
+            lambda: exports.of_answer(data.past(queries.trips(days, 1, EXPORT_ROWS))),
         )
 
 
@@ -745,7 +770,7 @@ def mismatch_chart() -> None:
     )
     frame = charts.day_frame(answer.rows, list(names))
     before = None
-    if data.has_whole_day(days.first - filters.day_shift):
+    if filters.compares_from(days.first - filters.day_shift):
         earlier = data.past(queries.mismatch_by_day(days, filters.day_shift))
         answers.append(earlier)
         rates = {row["drawn_at"]: row["mismatch_percent"] for row in earlier.rows}
@@ -754,8 +779,9 @@ def mismatch_chart() -> None:
         )
         before = ("before", f"Mismatch, {filters.versus_days}")
     axis = {"min": 0, "axisLabel": {"formatter": "{value} %"}}
-    filling = bool(answer.rows[-1]["drawn_at"] == days.today)
-    st.echarts_chart(
+    filling = bool(answer.rows[-1]["drawn_at"] == days.open_from)
+    ui.time_chart(
+        frame,
         charts.lines_option(frame, names, charts.PERCENT_FORMAT, axis, before, filling),
         height=CHART_HEIGHT,
         alt=f"Country mismatch and proxies in percent per day, {days.words}",

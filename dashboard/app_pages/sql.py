@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, exports, formats, ui, workbench
+from dashboard import bar, data, exports, formats, ui, workbench
 from dashboard.queries import overview
 from dashboard.queries import sql as queries
 from infra.errors import FinhouseError
@@ -33,7 +33,7 @@ MONOSPACE = (
 )
 
 state = st.session_state
-filters = ui.filters()
+filters = bar.current("sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def cancel() -> None:
 
 def limits_line() -> str:
     """What holds for every statement."""
-    says = "Reads `gold` and `silver`, all times in UTC, whatever the range of the sidebar."
+    says = "Reads `gold` and `silver`, all times in UTC."
     try:
         most = limits()
     except FinhouseError:

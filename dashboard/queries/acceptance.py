@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from dashboard.filters import Selection
 from dashboard.periods import Days
 from dashboard.queries.call import Call, of_days, totals
+from dashboard.queries.narrowed import daily
+
+ALL = Selection()
 
 ACCEPTANCE = """
 with
@@ -238,52 +242,56 @@ order by weekday, hour
 """
 
 
-def acceptance(days: Days) -> Call:
+def acceptance(days: Days, selection: Selection = ALL) -> Call:
     """Rates over the days: a row `now` and a row `complete` (without today)."""
-    return totals("acceptance", ACCEPTANCE, days)
+    sql, sent = daily(ACCEPTANCE, selection, "agg_acceptance_daily")
+    return totals("acceptance", sql, days, **sent)
 
 
-def intents(days: Days) -> Call:
+def intents(days: Days, selection: Selection = ALL) -> Call:
     """The success of intents over the days: `now` and `complete`."""
-    return totals("intents", INTENTS, days)
+    sql, sent = daily(INTENTS, selection, "agg_intents_daily")
+    return totals("intents", sql, days, **sent)
 
 
-def recovery(days: Days) -> Call:
+def recovery(days: Days, selection: Selection = ALL) -> Call:
     """Soft declines of the days and how many came back: `now` and `complete`."""
-    return totals("recovery", RECOVERY, days)
+    sql, sent = daily(RECOVERY, selection, "agg_recovery_daily")
+    return totals("recovery", sql, days, **sent)
 
 
-def tickets(days: Days) -> Call:
+def tickets(days: Days, selection: Selection = ALL) -> Call:
     """Quantiles of the successful payments of all the days: `now` and `complete`."""
-    return totals("tickets", TICKETS, days)
+    sql, sent = daily(TICKETS, selection, "agg_tickets_daily")
+    return totals("tickets", sql, days, **sent)
 
 
-def rates_by_day(days: Days, shift: timedelta = timedelta(0)) -> Call:
+def rates_by_day(days: Days, shift: timedelta = timedelta(0), selection: Selection = ALL) -> Call:
     """Rates in percent, one row per day; with a shift those so much earlier, on the same axis."""
-    return of_days(
-        "rates_by_day",
-        RATES_BY_DAY,
-        days.first - shift,
-        days.after - shift,
-        shift=shift.days,
-    )
+    sql, sent = daily(RATES_BY_DAY, selection, "agg_acceptance_daily", "agg_intents_daily")
+    first, after = days.first - shift, days.after - shift
+    return of_days("rates_by_day", sql, first, after, shift=shift.days, **sent)
 
 
-def recovery_by_day(days: Days) -> Call:
+def recovery_by_day(days: Days, selection: Selection = ALL) -> Call:
     """Soft-declined intents by what became of them, one row per day that has any."""
-    return of_days("recovery_by_day", RECOVERY_BY_DAY, days.first, days.after)
+    sql, sent = daily(RECOVERY_BY_DAY, selection, "agg_recovery_daily")
+    return of_days("recovery_by_day", sql, days.first, days.after, **sent)
 
 
-def tickets_by_day(days: Days) -> Call:
+def tickets_by_day(days: Days, selection: Selection = ALL) -> Call:
     """Quantiles of the successful payments, one row per day."""
-    return of_days("tickets_by_day", TICKETS_BY_DAY, days.first, days.after)
+    sql, sent = daily(TICKETS_BY_DAY, selection, "agg_ticket_quantiles_daily")
+    return of_days("tickets_by_day", sql, days.first, days.after, **sent)
 
 
-def declines(days: Days) -> Call:
+def declines(days: Days, selection: Selection = ALL) -> Call:
     """Declined payments of the days by reason, most first; shares in percent."""
-    return of_days("declines", DECLINES, days.first, days.after)
+    sql, sent = daily(DECLINES, selection, "agg_acceptance_daily", "agg_declines_daily")
+    return of_days("declines", sql, days.first, days.after, **sent)
 
 
-def hour_of_week() -> Call:
+def hour_of_week(selection: Selection = ALL) -> Call:
     """Acceptance in percent by weekday and hour over the weeks that the mart covers."""
-    return Call("hour_of_week", HOUR_OF_WEEK.strip())
+    sql, sent = daily(HOUR_OF_WEEK, selection, "agg_hour_of_week")
+    return Call("hour_of_week", sql.strip(), tuple(sent.items()))

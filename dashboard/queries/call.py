@@ -61,9 +61,10 @@ def of_days(name: str, sql: str, first: date, after: date, **parameters: Paramet
     return Call(name, sql.strip(), tuple({**days, **parameters}.items()))
 
 
-def totals(name: str, sql: str, days: Days) -> Call:
+def totals(name: str, sql: str, days: Days, **parameters: Parameter) -> Call:
     """A call for the days, whose rows are the totals `now` and, without today, `complete`."""
-    return of_days(name, sql, days.first, days.after, complete_to=days.today.isoformat())
+    complete_to = days.open_from.isoformat()
+    return of_days(name, sql, days.first, days.after, complete_to=complete_to, **parameters)
 
 
 def one_page(rows: str, order: str, columns: Sequence[str]) -> str:

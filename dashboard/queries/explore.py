@@ -8,6 +8,7 @@ from dashboard import filters
 from dashboard.filters import Selection
 from dashboard.periods import DAY, HOUR, MINUTE, Window
 from dashboard.queries.call import Call, Parameter, between, seconds, text
+from dashboard.queries.narrowed import OF_CURRENCY, OF_MERCHANT
 from dashboard.queries.overview import FIGURES
 
 # One query for the whole page, so that its parts are of one moment. A slice counts for a
@@ -142,31 +143,8 @@ _FILTERS = """
             arrayMap(id -> toUUIDOrZero(id), splitByChar('\\n', {merchant:String})), merchant_id
         )
     )
-    and (
-        ({category:String} = '' and {country:String} = '')
-        or merchant_id in (
-            select merchant_id
-            from gold.dim_merchants
-            where
-                (
-                    {category:String} = ''
-                    or has(splitByChar('\\n', {category:String}), toString(merchant_category))
-                )
-                and (
-                    {country:String} = ''
-                    or has(splitByChar('\\n', {country:String}), toString(merchant_country))
-                )
-        )
-        or (
-            ({category:String} = '' or has(splitByChar('\\n', {category:String}), 'unknown'))
-            and ({country:String} = '' or has(splitByChar('\\n', {country:String}), 'unknown'))
-            and merchant_id not in (select merchant_id from gold.dim_merchants)
-        )
-    )
-    and (
-        {currency:String} = ''
-        or has(splitByChar('\\n', {currency:String}), toString(currency_code))
-    )
+    and <of_merchant>
+    and <of_currency>
     and ({status:String} = '' or has(splitByChar('\\n', {status:String}), toString(status)))
     and (
         {reason:String} = ''
@@ -190,7 +168,7 @@ _FILTERS = """
             where positionCaseInsensitiveUTF8(merchant_name, {search:String}) > 0
         )
     )
-"""
+""".replace("<of_merchant>", OF_MERCHANT).replace("<of_currency>", OF_CURRENCY)
 
 # Sums of signs count exactly and need no row as it is now: they say between which places the page
 # lies, so that only the payments there are put together.

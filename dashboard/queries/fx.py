@@ -5,8 +5,12 @@ Sums in EUR are NULL as soon as a part is unknown, as in gold.
 
 from __future__ import annotations
 
+from dashboard.filters import Selection
 from dashboard.periods import Days
 from dashboard.queries.call import Call, of_days
+from dashboard.queries.narrowed import OF_CURRENCY
+
+ALL = Selection()
 
 EXPOSURE = """
 select
@@ -20,6 +24,7 @@ select
     volatility_30d,
     value_at_risk_eur
 from gold.agg_fx_exposure
+where <of_currency>
 order by exposure_eur desc nulls first, currency_code asc
 """
 
@@ -29,7 +34,7 @@ select
     if(countIf(open.revaluation_eur is null) > 0, null, sum(open.revaluation_eur))
         as revaluation_eur
 from gold.agg_fx_exposure as open
-where count_open != 0
+where count_open != 0 and <of_currency>
 """
 
 RATES = """
@@ -48,6 +53,7 @@ where
     and calendar_date < {to:Date}
     and currency_code != 'EUR'
     and rate_to_eur is not null
+    and <of_currency>
 order by drawn_at, currency_code
 """
 
@@ -70,6 +76,7 @@ volume as (
         valuation_date = {valuation:Date}
         and payment_date >= {from:Date}
         and payment_date < {to:Date}
+        and <of_currency>
     group by currency_code
 )
 
@@ -99,6 +106,55 @@ select
     count_pending,
     pending_amount_eur
 from gold.agg_pending_ageing
+order by age_order
+"""
+
+# The marts of what is pending are of all currencies; what they are made of knows each.
+PENDING_PART = """
+with
+pending as (
+    select
+        age_seconds,
+        toUInt64(greatest(minutes.count_pending, 0)) as weight,
+        minutes.count_pending as count_payments,
+        minutes.pending_amount_eur as amount_eur
+    from gold.agg_pending_by_minute as minutes
+    where <of_currency>
+)
+
+select
+    sum(count_payments) as count_pending,
+    if(countIf(amount_eur is null) > 0, null, ifNull(sum(amount_eur), 0)) as pending_amount_eur,
+    if(count() > 0, quantileExactWeighted(0.5)(age_seconds, weight), null) as age_p50_seconds,
+    if(count() > 0, quantileExactWeighted(0.95)(age_seconds, weight), null) as age_p95_seconds
+from pending
+"""
+
+AGEING_PART = """
+with
+aged as (
+    select
+        1 + arrayCount(seconds -> age_seconds >= seconds, [300, 3600, 86400, 259200, 604800])
+            as age_order,
+        sum(minutes.count_pending) as count_pending,
+        if(
+            countIf(minutes.pending_amount_eur is null) > 0,
+            null,
+            sum(minutes.pending_amount_eur)
+        ) as pending_amount_eur,
+        1 as is_found
+    from gold.agg_pending_by_minute as minutes
+    where <of_currency>
+    group by age_order
+)
+
+select
+    classes.age_order as age_order,
+    classes.age_bucket as age_bucket,
+    ifNull(aged.count_pending, 0) as count_pending,
+    if(aged.is_found = 1, aged.pending_amount_eur, toDecimal128(0, 8)) as pending_amount_eur
+from gold.agg_pending_ageing as classes
+left join aged on classes.age_order = aged.age_order
 order by age_order
 """
 
@@ -145,35 +201,36 @@ from totals
 """
 
 
-def exposure() -> Call:
+def exposure(selection: Selection = ALL) -> Call:
     """One row per currency other than EUR: what is owed to merchants in it, as of now."""
-    return Call("exposure", EXPOSURE.strip())
+    return _now("exposure", EXPOSURE, selection)
 
 
-def exposure_totals() -> Call:
-    """One row: exposure and revaluation of all currencies with open payments."""
-    return Call("exposure_totals", EXPOSURE_TOTALS.strip())
+def exposure_totals(selection: Selection = ALL) -> Call:
+    """One row: exposure and revaluation of the currencies with open payments."""
+    return _now("exposure_totals", EXPOSURE_TOTALS, selection)
 
 
-def rates(days: Days) -> Call:
+def rates(days: Days, selection: Selection = ALL) -> Call:
     """One row per day and currency: its rate in EUR, 100 on the first day of the days."""
-    return of_days("rates", RATES, days.first, days.after)
+    return of_days("rates", _of(RATES), days.first, days.after, **_sent(selection))
 
 
-def volume(days: Days) -> Call:
+def volume(days: Days, selection: Selection = ALL) -> Call:
     """One row per currency: successful volume in itself, booked, and at the last day's rates."""
-    valuation = days.today.isoformat()
-    return of_days("volume", VOLUME, days.first, days.after, valuation=valuation)
+    sent = {"valuation": days.last.isoformat(), **_sent(selection)}
+    return of_days("volume", _of(VOLUME), days.first, days.after, **sent)
 
 
-def pending() -> Call:
+def pending(selection: Selection = ALL) -> Call:
     """One row: what is pending now."""
-    return Call("pending", PENDING.strip())
+    sql = PENDING_PART if selection.chosen else PENDING
+    return _now("pending", sql, selection)
 
 
-def ageing() -> Call:
+def ageing(selection: Selection = ALL) -> Call:
     """One row per age class of what is pending now."""
-    return Call("ageing", AGEING.strip())
+    return _now("ageing", AGEING_PART if selection.chosen else AGEING, selection)
 
 
 def settling(days: Days) -> Call:
@@ -184,3 +241,16 @@ def settling(days: Days) -> Call:
 def revenue(days: Days) -> Call:
     """One row: the parts of net revenue booked on the days, and its share of the volume."""
     return of_days("revenue", REVENUE, days.first, days.after)
+
+
+def _of(sql: str) -> str:
+    return sql.replace("<of_currency>", OF_CURRENCY)
+
+
+def _sent(selection: Selection) -> dict[str, str]:
+    return {"currency": selection.parameters["currency"]}
+
+
+def _now(name: str, sql: str, selection: Selection) -> Call:
+    named = "{currency:String}" in _of(sql)
+    return Call(name, _of(sql).strip(), tuple(_sent(selection).items()) if named else ())

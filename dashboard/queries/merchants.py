@@ -5,9 +5,37 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from dashboard.filters import Selection
 from dashboard.periods import Days, Window
 from dashboard.queries import overview
-from dashboard.queries.call import Call, between, of_days, one_page, seconds, text
+from dashboard.queries.call import (
+    Call,
+    Parameter,
+    between,
+    of_days,
+    one_page,
+    seconds,
+    text,
+)
+from dashboard.queries.narrowed import OF_MERCHANT, parameters
+
+ALL = Selection()
+
+_OF_MERCHANTS = """(
+        {category:String} = ''
+        or has(
+            splitByChar('\\n', {category:String}),
+            ifNull(toString(trailing.merchant_category), 'unknown')
+        )
+    )
+    and (
+        {country:String} = ''
+        or has(
+            splitByChar('\\n', {country:String}),
+            ifNull(toString(trailing.merchant_country), 'unknown')
+        )
+    )"""
+_OF_IDS = OF_MERCHANT
 
 PORTFOLIO = """
 with
@@ -22,6 +50,7 @@ totals as (
             sum(trailing.successful_amount_eur)
         ) as successful_amount_eur
     from gold.agg_merchants_trailing as trailing
+    where <of_merchants>
 )
 
 select
@@ -35,14 +64,43 @@ from totals
 cross join gold.agg_merchant_concentration as concentration
 """
 
+# As the mart has it of all merchants: shares of what the chosen ones have together.
+_CONCENTRATION_PART = """
+with
+ranked as (
+    select
+        successful_amount_eur,
+        row_number() over (order by successful_amount_eur desc) as place,
+        if(
+            countIf(successful_amount_eur is null) over () > 0,
+            null,
+            toFloat64(successful_amount_eur)
+                / nullIf(toFloat64(sum(successful_amount_eur) over ()), 0)
+        ) as part_share
+    from gold.agg_merchants_trailing as trailing
+    where count_successful > 0 and <of_merchants>
+),
+
+agg_merchant_concentration_part as (
+    select
+        count() as count_merchants,
+        if(countIf(part_share is null) > 0, null, sumIf(part_share, place <= 10)) as top_10_share,
+        if(countIf(part_share is null) > 0, null, sum(part_share * part_share))
+            as herfindahl_index
+    from ranked
+),
+"""
+
 LARGEST = """
 select
     merchant_id,
     merchant_name,
     successful_amount_eur,
     100 * volume_share as share_percent
-from gold.agg_merchants_trailing
-where count_successful > 0
+from gold.agg_merchants_trailing as trailing
+where
+    count_successful > 0
+    and <of_merchants>
 order by volume_share desc nulls last, merchant_id asc
 limit {limit:UInt32}
 """
@@ -73,6 +131,7 @@ select
     risk_rating_rank * risk_rating_weight as risk_rating_part
 from gold.agg_merchant_risk
 cross join weights
+where <of_ids>
 order by risk_score desc, merchant_id asc
 limit {limit:UInt32}
 """
@@ -95,8 +154,11 @@ found as (
     -- both have the same merchants; left, a missing row would become a score of 0
     inner join gold.agg_merchant_risk as risk on trailing.merchant_id = risk.merchant_id
     where
-        positionCaseInsensitiveUTF8(ifNull(trailing.merchant_name, ''), {search:String}) > 0
-        or startsWith(toString(trailing.merchant_id), lower({search:String}))
+        (
+            positionCaseInsensitiveUTF8(ifNull(trailing.merchant_name, ''), {search:String}) > 0
+            or startsWith(toString(trailing.merchant_id), lower({search:String}))
+        )
+        and <of_merchants>
 ),
 
 """ + one_page(
@@ -203,33 +265,45 @@ order by points desc, component asc
 """
 
 
-def portfolio() -> Call:
-    """One row: totals of all merchants, and how concentrated their volume is."""
-    return Call("portfolio", PORTFOLIO.strip())
+def portfolio(selection: Selection = ALL) -> Call:
+    """One row: totals of the merchants, and how concentrated their volume is."""
+    sql = PORTFOLIO
+    if selection.chosen:
+        sql = _CONCENTRATION_PART + sql.strip().removeprefix("with").replace(
+            "gold.agg_merchant_concentration", "agg_merchant_concentration_part"
+        )
+    return _of_part("portfolio", sql, selection)
 
 
-def largest(limit: int) -> Call:
-    """The merchants with the largest share of the volume, in percent."""
-    return Call("largest", LARGEST.strip(), (("limit", limit),))
+def largest(limit: int, selection: Selection = ALL) -> Call:
+    """The merchants with the largest share of all volume, in percent."""
+    return _of_part("largest", LARGEST, selection, limit=limit)
 
 
-def riskiest(limit: int) -> Call:
+def riskiest(limit: int, selection: Selection = ALL) -> Call:
     """The merchants with the highest risk score, and what each component adds to it."""
-    return Call("riskiest", RISKIEST.strip(), (("limit", limit),))
+    return _of_part("riskiest", RISKIEST, selection, limit=limit)
 
 
-def merchants(search: str, sort: str, lowest_first: bool, page: int, size: int) -> Call:
+def merchants(
+    search: str,
+    sort: str,
+    lowest_first: bool,
+    page: int,
+    size: int,
+    selection: Selection = ALL,
+) -> Call:
     """A page of the merchants whose name or id is like `search`; `sort` is a column of theirs."""
-    return Call(
+    sign = -1 if lowest_first else 1
+    return _of_part(
         "merchants",
-        MERCHANTS.strip(),
-        (
-            ("search", search),
-            ("sort", sort),
-            ("sign", -1 if lowest_first else 1),
-            ("page", page),
-            ("size", size),
-        ),
+        MERCHANTS,
+        selection,
+        search=search,
+        sort=sort,
+        sign=sign,
+        page=page,
+        size=size,
     )
 
 
@@ -275,6 +349,15 @@ def merchant_declines(days: Days, merchant_id: UUID) -> Call:
 def risk_parts(merchant_id: UUID) -> Call:
     """One row per component of a merchant's risk score; none without payments in 30 days."""
     return Call("risk_parts", RISK_PARTS.strip(), (("merchant", str(merchant_id)),))
+
+
+def _of_part(name: str, sql: str, selection: Selection, **sent: Parameter) -> Call:
+    """A call on marts of merchants, of those with a chosen category and country."""
+    for part, condition in (("of_merchants", _OF_MERCHANTS), ("of_ids", _OF_IDS)):
+        sql = sql.replace(f"<{part}>", condition)
+    chosen = parameters(selection)
+    sent |= {key: chosen[key] for key in ("category", "country")}
+    return Call(name, sql.strip(), tuple(sent.items()))
 
 
 def _of_one(sql: str) -> str:

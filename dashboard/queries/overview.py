@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from dashboard.periods import Window
-from dashboard.queries.call import Call, between, of_days, seconds, text
+from dashboard.filters import Selection
+from dashboard.periods import Days, Window
+from dashboard.queries.call import Call, Parameter, between, of_days, seconds, text
+from dashboard.queries.narrowed import (
+    BOOKED,
+    OF_CURRENCY,
+    OF_MERCHANT,
+    Money,
+    live,
+    parameters,
+)
+
+ALL = Selection()
 
 # Figures of `totals`: what stands there, and the ratios of it.
 FIGURES = """    count_attempted,
@@ -102,6 +113,10 @@ active_accounts as (
         activity_date >= {from:Date}
         and activity_date < {to:Date}
         and status = 'success'
+        and (
+            {currency:String} = ''
+            or has(splitByChar('\\n', {currency:String}), toString(currency_code))
+        )
     group by account_id
     having sum(count_payments) > 0
 )
@@ -191,9 +206,12 @@ select
     status,
     decline_code
 from gold.live_recent_payments
+where
+    <of_merchant>
+    and <of_currency>
 order by committed_at desc, transaction_id asc
 limit {limit:UInt32}
-"""
+""".replace("<of_merchant>", OF_MERCHANT).replace("<of_currency>", OF_CURRENCY)
 
 FRESHNESS = """
 select
@@ -207,25 +225,29 @@ order by hop_order
 """
 
 
-def kpis(window: Window) -> Call:
+def kpis(window: Window, selection: Selection = ALL, money: Money = BOOKED) -> Call:
     """Totals of a window: a row `now` and a row `complete` (without the filling minute)."""
-    return between("kpis", KPIS, window.start, window.end, complete_to=text(window.complete_end))
+    sql, sent = live(KPIS, "live_kpis_by_minute", selection, money)
+    complete_to = text(window.complete_end)
+    return between("kpis", sql, window.start, window.end, complete_to=complete_to, **sent)
 
 
-def trend(window: Window) -> Call:
+def trend(window: Window, selection: Selection = ALL, money: Money = BOOKED) -> Call:
     """One row per bucket of a window, empty buckets included."""
-    return _trend(window.start, window.end, window.fill_to, window.bucket, timedelta(0))
+    return _trend(window, window.end, timedelta(0), selection, money)
 
 
-def trend_before(window: Window, shift: timedelta) -> Call:
+def trend_before(
+    window: Window, shift: timedelta, selection: Selection = ALL, money: Money = BOOKED
+) -> Call:
     """The whole buckets `shift` earlier, moved onto the window's time axis."""
-    after = window.fill_to - shift
-    return _trend(window.start - shift, after, after, window.bucket, shift)
+    return _trend(window, window.fill_to - shift, shift, selection, money)
 
 
-def active_accounts(first: date, after: date) -> Call:
-    """One row: distinct accounts with a successful payment on the UTC days [first, after)."""
-    return of_days("active_accounts", ACTIVE_ACCOUNTS, first, after)
+def active_accounts(days: Days, selection: Selection = ALL) -> Call:
+    """One row: distinct accounts with a successful payment on the days, in chosen currencies."""
+    currency = selection.parameters["currency"]
+    return of_days("active_accounts", ACTIVE_ACCOUNTS, days.first, days.after, currency=currency)
 
 
 def active_accounts_by_day(first: date, after: date) -> Call:
@@ -238,22 +260,27 @@ def first_day() -> Call:
     return Call("first_day", FIRST_DAY.strip())
 
 
-def top_merchants(window: Window, limit: int) -> Call:
-    """The merchants with the largest volume; `volume_trend` holds one EUR float per bucket."""
+def top_merchants(
+    window: Window, limit: int, selection: Selection = ALL, money: Money = BOOKED
+) -> Call:
+    """The merchants with the largest volume; `volume_trend` holds one float per bucket."""
+    sql, sent = live(TOP_MERCHANTS, "live_merchants_by_minute", selection, money)
     return between(
         "top_merchants",
-        TOP_MERCHANTS,
+        sql,
         window.start,
         window.end,
         bucket=seconds(window.bucket),
         slots=window.slots,
         limit=limit,
+        **sent,
     )
 
 
-def recent_payments(limit: int) -> Call:
+def recent_payments(limit: int, selection: Selection = ALL) -> Call:
     """The payments changed last, newest change first."""
-    return Call("recent_payments", RECENT_PAYMENTS.strip(), (("limit", limit),))
+    sent: dict[str, Parameter] = {"limit": limit, **parameters(selection)}
+    return Call("recent_payments", RECENT_PAYMENTS.strip(), tuple(sent.items()))
 
 
 def freshness() -> Call:
@@ -262,14 +289,16 @@ def freshness() -> Call:
 
 
 def _trend(
-    start: datetime, end: datetime, fill_to: datetime, bucket: timedelta, shift: timedelta
+    window: Window, end: datetime, shift: timedelta, selection: Selection, money: Money
 ) -> Call:
+    sql, sent = live(TREND, "live_kpis_by_minute", selection, money)
     return between(
         "trend",
-        TREND,
-        start,
+        sql,
+        window.start - shift,
         end,
-        fill_to=text(fill_to),
-        bucket=seconds(bucket),
+        fill_to=text(window.fill_to - shift),
+        bucket=seconds(window.bucket),
         shift=seconds(shift),
+        **sent,
     )

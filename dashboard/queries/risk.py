@@ -395,7 +395,7 @@ def signals(days: Days, drawn: Days | None = None) -> Call:
         SIGNALS,
         days.first,
         days.after,
-        complete_to=days.today.isoformat(),
+        complete_to=days.open_from.isoformat(),
         drawn_from=drawn.first.isoformat(),
         drawn_days=(drawn.after - drawn.first).days,
     )

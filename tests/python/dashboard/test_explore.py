@@ -163,18 +163,24 @@ def test_the_url_filters_numbers_and_payments_alike_and_is_shown_as_chips(
 
 def test_a_value_can_be_chosen_without_a_mouse(rows: Any, open_it: OpenPage) -> None:
     app = open_it()
+    app.session_state["filter_bar"] = True
+    app.run()
     app.multiselect(key="pick_category_0").set_value(["books"]).run()
     assert not app.exception
     assert rows.last("slices")["category"] == "books"
     assert app.query_params["category"] == "books"
 
 
-def test_a_zoom_narrows_everything_and_compares_with_nothing(rows: Any, open_it: OpenPage) -> None:
+def test_a_zoom_narrows_everything_and_is_compared_with_as_much_before_it(
+    rows: Any, open_it: OpenPage
+) -> None:
+    rows.rows["first_day"] = [{"first_day": MOMENT.date() - timedelta(days=9)}]
     app = open_it(**{"from": "2026-03-29T10:00", "to": "2026-03-29T12:00"})
     assert not app.exception
-    assert rows.last("slices")["from"] == rows.last("places")["from"] == "2026-03-29 10:00:00"
-    assert rows.last("slices")["to"] == "2026-03-29 12:00:00"
-    assert all(not card.delta for card in app.metric)
+    now, before = (dict(call.parameters) for call in rows.calls if call.name == "slices")
+    assert now["from"] == rows.last("places")["from"] == "2026-03-29 10:00:00"
+    assert (now["to"], before["to"]) == ("2026-03-29 12:00:00", "2026-03-29 10:00:00")
+    assert before["from"] == "2026-03-29 08:00:00"
     assert "29 Mar 10:00 – 12:00 UTC" in [button.label for button in app.button]
 
 
@@ -262,7 +268,7 @@ def test_without_clickhouse_it_says_what_why_and_fix(rows: Any, open_it: OpenPag
     assert not app.exception
     assert not app.metric
     assert "Connection refused" in app.error[0].value
-    assert captions(app).count("Waiting for the warehouse.") == 3
+    assert captions(app).count("Waiting for the warehouse.") == 2
 
 
 def test_a_warehouse_that_stands_still_is_named(rows: Any, open_it: OpenPage) -> None:

@@ -136,6 +136,8 @@ def test_search_sort_and_page_go_to_the_server(rows: Any, open_it: OpenPage) -> 
         "sign": -1,
         "page": 1,
         "size": 15,
+        "category": "",
+        "country": "",
     }
 
 

@@ -116,7 +116,7 @@ def test_acceptance_shows_the_rate_of_its_days(
         " / sumIf(count_payments, status != 'pending') from gold.fct_payments_by_day"
         " where payment_date >= {first:Date} and payment_date <= {today:Date}",
         first=days.first,
-        today=days.today,
+        today=days.last,
     )
     before = accepted()
     app = open_page(range="30d").switch_page("app_pages/acceptance.py").run()
@@ -297,7 +297,7 @@ def test_fx_and_settlement_shows_what_is_pending_and_earned(
         " from gold.fct_payments_by_day"
         " where payment_date >= {first:Date} and payment_date <= {today:Date}",
         first=days.first,
-        today=days.today,
+        today=days.last,
     )
     assert volume["EUR"]["successful_amount"] == booked
     assert volume["EUR"]["fx_effect_eur"] == 0

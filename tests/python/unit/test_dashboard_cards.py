@@ -105,14 +105,6 @@ def test_a_window_without_payments_counts_zero() -> None:
     assert cards.totals(rows, "now")["count_attempted"] == 5
 
 
-def test_active_accounts_compare_whole_days_only() -> None:
-    known = defined("count_active_accounts", "integer")
-    today = cards.active_accounts_card(known, 70, None, None, 1, [])
-    assert (today.value, today.delta, today.note) == ("70", None, "today, so far")
-    week = cards.active_accounts_card(known, 90, 60, 50, 7, [])
-    assert (week.value, week.delta) == ("90", "+20.0 %")
-
-
 def test_a_day_card_compares_whole_days_only() -> None:
     known = defined("recovery_rate", "percent")
     now, complete = 0.5, 0.6
@@ -140,7 +132,25 @@ def test_a_plain_card_has_a_value_and_no_change(shown_as: Format, value: Any, te
     assert shown.help.endswith("Of 30 days.")
 
 
+def test_what_is_not_known_of_a_choice_has_no_value_and_says_why() -> None:
+    shown = cards.unknown_card("x", defined("x", "euro"), "not by currency", "Take it out.")
+    assert (shown.value, shown.delta, shown.note) == ("n/a", None, "not by currency")
+    assert shown.help.endswith("Take it out.")
+
+
+def test_an_amount_has_the_sign_of_its_currency_and_no_change_if_none_is_wanted() -> None:
+    totals = {**cards.NO_PAYMENTS, "successful_amount_eur": Decimal("12.5")}
+    known = defined("successful_amount_eur", "euro")
+    shown = cards.kpi_card(
+        "successful_amount_eur", known, totals, totals, None, [], "USD", compared=False
+    )
+    assert (shown.value, shown.delta) == ("USD 12.50", None)
+    assert "earlier" not in shown.note
+
+
 def test_a_gap_in_a_sparkline_repeats_the_value_before_it() -> None:
     known = defined("count_active_accounts", "integer")
-    shown = cards.active_accounts_card(known, 1, None, None, 1, [None, 2.0, None, 3.0])
+    shown = cards.day_card(
+        "count_active_accounts", known, 1, None, None, "today", [None, 2.0, None, 3.0]
+    )
     assert shown.history == (0.0, 2.0, 2.0, 3.0)

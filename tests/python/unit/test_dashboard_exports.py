@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard import exports
+from dashboard.connection import Answer
+from dashboard.queries.call import Call
 from dashboard.workbench import Column, Result
 
 BIG = "18446744073709551615"
@@ -163,3 +165,33 @@ def test_cells_look_as_clickhouse_writes_them(value: Any, text: str | None) -> N
 )
 def test_numbers_are_told_from_text(type: str, is_number: bool) -> None:
     assert exports.is_number(type) is is_number
+
+
+def test_an_answer_of_a_page_is_in_its_file_as_clickhouse_has_it() -> None:
+    row = {
+        "at": datetime(2026, 3, 29, 14, 37, 42, 5, tzinfo=UTC),
+        "amount": Decimal("1.00000001"),
+        "volumes": [Decimal("0.1"), None],
+        "none": None,
+        "share": 0.25,
+        "place": 3,
+    }
+    types = {
+        "at": "DateTime64(6, 'UTC')",
+        "amount": "Nullable(Decimal(38, 8))",
+        "volumes": "Array(Nullable(Decimal(38, 8)))",
+        "none": "Nullable(String)",
+        "share": "Float64",
+        "place": "UInt64",
+    }
+    answer = Answer(Call("x", "select 1"), (row,), "query-1", 1.0, 1, 1, tuple(types.items()))
+    made = exports.of_answer(answer)
+    table = pq.read_table(io.BytesIO(exports.to_parquet(made))).to_pylist()
+    assert table[0]["amount"] == Decimal("1.00000001")
+    assert table[0]["at"] == row["at"]
+    assert table[0]["volumes"] == '["0.1",null]'
+    lines = exports.to_csv(exports.of_answer(answer, ("place", "share"))).decode()
+    assert lines == "place,share\n3,0.25\n"
+    assert exports.to_excel(made)
+    nothing = Answer(Call("x", "select 1"), (), "query-1", 1.0, 1, 1, tuple(types.items()))
+    assert exports.to_csv(exports.of_answer(nothing)).decode().startswith("at,amount")

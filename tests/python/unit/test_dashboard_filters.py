@@ -152,3 +152,43 @@ def test_a_grain_that_cannot_be_drawn_counts_as_none(
 def test_a_search_is_a_range_of_ids_or_an_empty_one(search: str, first: int, last: int) -> None:
     found = tuple(int(bound) for bound in filters.range_of(search))
     assert found == (first, last)
+
+
+def test_a_zoom_that_is_not_over_ends_now_and_one_that_has_not_begun_is_none() -> None:
+    running = Zoom(moment(10), moment(23))
+    window = filters.window_of(periods.RANGES["24h"], running, None, NOW)
+    assert window.is_filling
+    assert (window.start, window.end) == (moment(10), moment(14, 38))
+    over = filters.window_of(periods.RANGES["24h"], Zoom(moment(10), moment(12)), None, NOW)
+    assert not over.is_filling
+    assert list(over.over([1, 2])) == [1, 2]
+    ahead = Zoom(moment(20), moment(21))
+    preset = filters.window_of(periods.RANGES["24h"], None, None, NOW)
+    assert filters.window_of(periods.RANGES["24h"], ahead, None, NOW) == preset
+
+
+@pytest.mark.parametrize(
+    ("zoom", "first", "last", "filling"),
+    [
+        (Zoom(moment(10), moment(12)), 29, 29, True),
+        (Zoom(moment(10) - timedelta(days=2), moment(0)), 27, 28, False),
+        (Zoom(moment(10) - timedelta(days=1), moment(0) + timedelta(days=3)), 28, 29, True),
+    ],
+)
+def test_the_days_of_a_zoom_are_whole_and_none_is_ahead(
+    zoom: Zoom, first: int, last: int, filling: bool
+) -> None:
+    days = zoom.days(NOW)
+    assert (days.first.day, days.last.day, days.is_filling) == (first, last, filling)
+    complete = days.complete
+    assert complete is None or complete.after <= NOW.date()
+    assert days.shifted(timedelta(days=7)).complete == days.shifted(timedelta(days=7))
+
+
+def test_leftovers_are_counted_and_never_repeated() -> None:
+    offer = filters.OFFERS["overview"]
+    url = {"category": ["travel", "zzz"], "status": ["failed"], "from": ["x"]}
+    said = filters.leftovers(url, filters.parse({"category": ["travel"]}), offer)
+    assert said[0].startswith("2 values in the address")
+    assert "status" in said[1]
+    assert filters.leftovers({"merchant": ["x"]}, Selection(), offer, ("merchant",)) == []

@@ -50,7 +50,7 @@ def test_whole_days_cover_the_range_and_are_compared_without_today(
 ) -> None:
     chosen = periods.RANGES[key]
     days = periods.days_of(chosen, NOW)
-    assert (days.first, days.today, days.after) == (first, NOW.date(), date(2026, 3, 30))
+    assert (days.first, days.last, days.after) == (first, NOW.date(), date(2026, 3, 30))
     complete = days.complete
     assert (complete.after - complete.first).days == whole_days if complete else not whole_days
     previous = periods.COMPARISONS["Previous period"]
@@ -64,7 +64,7 @@ def test_whole_days_cover_the_range_and_are_compared_without_today(
 def test_the_days_before_are_none_of_the_days(now: datetime, key: str) -> None:
     chosen = periods.RANGES[key]
     days = periods.days_of(chosen, now)
-    assert days.at_least(14).first <= days.first <= now.date() == days.today
+    assert days.at_least(14).first <= days.first <= now.date() == days.last
     if days.complete:
         shift = periods.day_shift_of(periods.COMPARISONS["Previous period"], chosen)
         assert days.complete.shifted(shift).after <= days.first
@@ -102,7 +102,8 @@ def test_a_moment_in_another_time_zone_gives_the_utc_window() -> None:
     auckland = NOW.astimezone(timezone(timedelta(hours=13)))
     chosen = periods.RANGES["30d"]
     assert periods.window_of(chosen, auckland) == periods.window_of(chosen, NOW)
-    assert periods.activity_days(chosen, auckland) == (date(2026, 2, 28), date(2026, 3, 30))
+    days = periods.activity_days(chosen, auckland)
+    assert (days.first, days.after) == (date(2026, 2, 28), date(2026, 3, 30))
 
 
 @pytest.mark.parametrize(

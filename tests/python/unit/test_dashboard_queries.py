@@ -18,6 +18,7 @@ from dashboard.queries import (
     explore,
     fx,
     merchants,
+    narrowed,
     payment,
     pipeline,
     risk,
@@ -37,11 +38,45 @@ BURST = {
 LATER_BURST = {**BURST, "ip": "81.0.0.2", "burst_last_at": datetime(2026, 3, 29, 11, tzinfo=UTC)}
 SELECTION = filters.parse({"merchant": [str(MERCHANT)], "category": ["travel", "food"]})
 BY_DAY = periods.window_of(periods.RANGES["30d"], datetime(2026, 3, 29, 14, 37, 42, tzinfo=UTC))
+PART = filters.parse({"category": ["travel"], "country": ["DE", "unknown"], "currency": ["USD"]})
+CONSTANT = narrowed.Money("constant", date(2026, 3, 29))
+ORIGINAL = narrowed.Money("original", date(2026, 3, 29), "USD")
+NARROWED = [
+    queries.kpis(WINDOW, PART),
+    queries.kpis(WINDOW, PART, CONSTANT),
+    queries.kpis(WINDOW, PART, ORIGINAL),
+    queries.trend(WINDOW, PART, CONSTANT),
+    queries.trend_before(WINDOW, timedelta(days=7), PART),
+    queries.active_accounts(UTC_DAYS, PART),
+    queries.top_merchants(WINDOW, 10, PART, CONSTANT),
+    queries.top_merchants(WINDOW, 10, PART, ORIGINAL),
+    queries.recent_payments(10, PART),
+    acceptance.acceptance(UTC_DAYS, PART),
+    acceptance.intents(UTC_DAYS, PART),
+    acceptance.recovery(UTC_DAYS, PART),
+    acceptance.tickets(UTC_DAYS, PART),
+    acceptance.rates_by_day(UTC_DAYS, timedelta(days=7), PART),
+    acceptance.recovery_by_day(UTC_DAYS, PART),
+    acceptance.tickets_by_day(UTC_DAYS, PART),
+    acceptance.declines(UTC_DAYS, PART),
+    acceptance.hour_of_week(PART),
+    merchants.portfolio(PART),
+    merchants.largest(10, PART),
+    merchants.riskiest(10, PART),
+    merchants.merchants("books", "risk_score", True, 2, 15, PART),
+    fx.exposure(PART),
+    fx.exposure_totals(PART),
+    fx.rates(UTC_DAYS, PART),
+    fx.volume(UTC_DAYS, PART),
+    fx.pending(PART),
+    fx.ageing(PART),
+]
 CALLS = [
+    *NARROWED,
     queries.kpis(WINDOW),
     queries.trend(WINDOW),
     queries.trend_before(WINDOW, timedelta(days=7)),
-    queries.active_accounts(*DAYS),
+    queries.active_accounts(UTC_DAYS),
     queries.active_accounts_by_day(*DAYS),
     queries.first_day(),
     queries.top_merchants(WINDOW, 10),
@@ -259,3 +294,30 @@ def test_filters_and_searches_are_values_and_never_part_of_the_sql() -> None:
     sent = dict(call.parameters)
     assert (sent["category"], sent["search"]) == ("travel\nor 1", "' or 1 = 1 --")
     assert (sent["id_from"], sent["id_to"]) == ("1", "0")
+
+
+@pytest.mark.parametrize("call", NARROWED, ids=lambda call: call.name)
+def test_a_part_is_asked_for_with_values_that_are_no_part_of_the_sql(call: Call) -> None:
+    sent = dict(call.parameters)
+    chosen = {name: sent[name] for name in ("category", "country", "currency") if name in sent}
+    assert chosen
+    for name, value in chosen.items():
+        assert value == "\n".join(PART.of(name))
+        assert f"splitByChar('\\n', {{{name}:String}})" in call.sql
+    assert "travel" not in call.sql
+    assert "<" + "of_" not in call.sql
+
+
+def test_everything_is_read_from_the_marts_themselves() -> None:
+    assert "gold.live_kpis_by_minute" in queries.kpis(WINDOW).sql
+    assert "gold.agg_acceptance_daily" in acceptance.acceptance(UTC_DAYS).sql
+    assert "gold.agg_merchant_concentration" in merchants.portfolio().sql
+    assert "gold.agg_pending_now" in fx.pending().sql
+
+
+def test_constant_amounts_are_valued_on_one_day_whatever_is_compared() -> None:
+    now = dict(queries.trend(WINDOW, PART, CONSTANT).parameters)
+    before = dict(queries.trend_before(WINDOW, timedelta(days=7), PART, CONSTANT).parameters)
+    assert now["valuation"] == before["valuation"] == "2026-03-29"
+    original = queries.kpis(WINDOW, PART, ORIGINAL).sql
+    assert "gold.dim_fx_rates" not in original
