@@ -157,7 +157,11 @@ class Filters:
 
     def per(self, window: periods.Window) -> str:
         """Buckets and time of a chart in words."""
-        return f"per {filters.grain_label(window.bucket)}, {self.span}, {self.clock(window)}"
+        clock = self.clock(window)
+        if self.selection.zoom and clock == UTC_ZONE:
+            clock = ""  # the span says it
+        parts = [f"per {filters.grain_label(window.bucket)}", self.span, clock]
+        return ", ".join(part for part in parts if part)
 
     @property
     def zone_title(self) -> str:
@@ -268,7 +272,7 @@ def sidebar(page: str) -> None:
         )
         now = current(page)  # the controls are what reads the address
         st.caption(
-            f"Times are {now.zone_title}, days are UTC days. "
+            f"Times in {now.zone_title}, days in UTC. "
             + (f"Amounts: {now.money_words}." if now.money_words else BOOKED_WORDS)
         )
         saved_views(page)

@@ -217,10 +217,10 @@ def export_answers(
     if not answers:
         return
     popover = st.popover(
-        "Export",
-        icon=":material/download:",
+        ":material/download:",
         type="tertiary",
         key=f"export_{key}",
+        help="Export as CSV, Excel or Parquet",
         on_change="rerun",
     )
     if not popover.open:

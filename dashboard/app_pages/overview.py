@@ -79,25 +79,20 @@ def kpi_row(window: periods.Window, now: datetime, known: definitions.Definition
         card("success_rate", "success_percent")
         card("average_ticket_eur", "average_ticket_eur")
         ui.metric_card(accounts)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            " · ".join(
-                [
-                    filters.times(window),
-                    *filter(None, [filters.money_words]),
-                    filters.against,
-                    f"read {filters.time(now, '%H:%M:%S')}",
-                    *(["paused"] if filters.paused else []),
-                ]
-            )
-        )
-        names = ("successful_amount_eur", "count_attempted", "success_rate", "average_ticket_eur")
-        metrics = [known.metric(name) for name in (*names, "count_active_accounts")]
-        ui.how_computed(
-            "how_kpis",
-            [answer, *accounts_answers],
-            "  \n".join(ui.definition_line(metric) for metric in metrics),
-        )
+    names = ("successful_amount_eur", "count_attempted", "success_rate", "average_ticket_eur")
+    words = [
+        filters.times(window),
+        filters.money_words,
+        filters.against,
+        f"read {filters.time(now, '%H:%M:%S')}",
+        "paused" if filters.paused else "",
+    ]
+    ui.footer(
+        "how_kpis",
+        [answer, *accounts_answers],
+        " · ".join(word for word in words if word),
+        ui.definition_lines(known.metric(name) for name in (*names, "count_active_accounts")),
+    )
 
 
 def active_accounts(known: definitions.Definitions) -> tuple[list[Answer], cards.Card]:
@@ -270,7 +265,7 @@ def recent_table() -> None:
         alt=f"The {len(frame)} payments that changed last, newest first",
     )
     ui.footer(
-        "how_recent", [answer], "Newest change first, from the live view; a row opens its life"
+        "how_recent", [answer], "Newest change first, whatever the time; a row opens its life"
     )
 
 

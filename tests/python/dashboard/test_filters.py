@@ -239,9 +239,9 @@ def test_what_accounts_do_not_know_is_not_shown_of_all_of_them(
 @pytest.mark.parametrize("page", ["overview", "merchants", "risk"])
 def test_a_zone_is_one_of_those_offered(asked: AnyAnswers, open_page: OpenPage, page: str) -> None:
     app = open_at(open_page, page, tz="Asia/Tokyo")
-    assert "Times are Tokyo, days are UTC days." in captions(app)
+    assert "Times in Tokyo, days in UTC." in captions(app)
     other = open_at(open_page, page, tz="../../etc/passwd")
-    assert "Times are UTC" in captions(other)
+    assert "Times in UTC" in captions(other)
 
 
 def test_a_zone_moves_the_axis_of_hours_and_not_that_of_days(
