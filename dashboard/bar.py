@@ -364,7 +364,8 @@ def follow_view(page: str) -> None:
     """Go to the page of a view that was opened."""
     wanted = state.pop("view_page", page)
     if wanted != page:
-        st.switch_page(f"app_pages/{wanted}.py")
+        # none at all would also clear what widgets own, which Streamlit refuses
+        st.switch_page(f"app_pages/{wanted}.py", query_params=state["filters_kept"])
 
 
 def firing_mark() -> None:

@@ -206,8 +206,9 @@ def footer(
     """
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(caption)
-        how_computed(key, answers, about or caption)
-        export_answers(key, answers, export)
+        with st.container(horizontal=True, width="content", gap="small"):
+            how_computed(key, answers, about or caption)
+            export_answers(key, answers, export)
 
 
 def export_answers(

@@ -301,6 +301,29 @@ def test_a_saved_view_sets_every_filter_and_goes_to_its_page(
     assert any("category: travel" in code.value for code in app.code)
 
 
+def test_a_saved_view_of_another_page_goes_there(
+    asked: AnyAnswers, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "views.yml"
+    file.write_text(
+        "views:\n"
+        "  - {name: Dollars, page: fx, filters: {range: 30d, currency: USD}}\n"
+        "  - {name: All, page: risk}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(views, "VIEWS", file)
+    app = open_page(category="travel", range="7d")
+    app.session_state["views"] = True
+    app.run()
+    app.button(key="view_0").click().run()
+    assert "streamlit.errors" not in str(app.exception)
+    assert chips(app) == ["Currency: USD"]
+    assert app.session_state["range"] == "30d"
+    app.button(key="view_1").click().run()
+    assert not chips(app)
+    assert app.session_state["range"] == "24h"
+
+
 def test_a_file_of_views_with_a_mistake_says_where_and_what(
     warehouse: Any, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
