@@ -123,6 +123,7 @@ def portfolio_row() -> None:
         "how_portfolio",
         [answer],
         f"{TRAILING[:1].upper()}{TRAILING[1:]}, whatever the range"
+        + (" · concentration among those chosen" if chosen.chosen else "")
         + (" · paused" if filters.paused else ""),
         ui.definition_lines(metrics),
     )
@@ -160,6 +161,8 @@ def largest_chart() -> None:
         key="chart_largest",
     )
     about = f"{metric.label}, {TRAILING}"
+    if chosen.chosen:
+        about += " · of all volume"
     if frame["percent"].isna().any():
         about += f" · {formats.NO_RATE}"
     ui.footer("how_largest", [answer], about, ui.definition_line(metric))

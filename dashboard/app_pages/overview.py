@@ -264,9 +264,7 @@ def recent_table() -> None:
         selection_mode="single-row",
         alt=f"The {len(frame)} payments that changed last, newest first",
     )
-    ui.footer(
-        "how_recent", [answer], "Newest change first, whatever the time; a row opens its life"
-    )
+    ui.footer("how_recent", [answer], "Newest change first; a row opens its life")
 
 
 if "picked_payment" in st.session_state:
