@@ -17,6 +17,8 @@ from dashboard.filters import OFFERS
 from dashboard.queries.call import Call
 from tests.python.dashboard.pages import OpenPage, captions, metrics, options
 
+pytestmark = pytest.mark.usefixtures("bare_labels")
+
 PAGES = sorted(OFFERS)
 VALUES = {"category": "travel", "country": "DE", "currency": "USD", "status": "failed"}
 HOSTILE = ["'; drop table gold.x --", "no such", "\x00", "travel\nDE", "{country:String}", "<b>"]
@@ -50,7 +52,7 @@ class AnyAnswers:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, bare_labels: None) -> Iterator[AnyAnswers]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyAnswers]:
     """A warehouse that only remembers what it was asked."""
     answers = AnyAnswers()
     st.cache_data.clear()
@@ -319,6 +321,8 @@ def test_a_saved_view_of_another_page_goes_there(
     assert "streamlit.errors" not in str(app.exception)
     assert chips(app) == ["Currency: USD"]
     assert app.session_state["range"] == "30d"
+    app.session_state["views"] = True  # the list folds up on another page
+    app.run()
     app.button(key="view_1").click().run()
     assert not chips(app)
     assert app.session_state["range"] == "24h"
