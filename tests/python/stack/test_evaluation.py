@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.rows import dict_row
 
+from ingestion import source
 from tests.python.property.oracles.risk import agg_fraud_scores
 from tests.python.property.source import Row
 from tests.python.stack.world import World, finhouse
@@ -167,9 +168,10 @@ def test_the_labels_stay_out_of_the_warehouse(world: World) -> None:
 
 
 def test_a_source_without_labels_is_not_measured(world: World) -> None:
-    world.write("alter table finance_meta.fraud_labels rename to hidden_labels")
-    try:
-        assert json.loads(finhouse("evaluate", "--json")) == []
-        finhouse("evaluate")
-    finally:
-        world.write("alter table finance_meta.hidden_labels rename to fraud_labels")
+    with source.connect(world.settings, admin=True, autocommit=True) as admin:
+        admin.execute("alter table finance_meta.fraud_labels rename to hidden_labels")
+        try:
+            assert json.loads(finhouse("evaluate", "--json")) == []
+            finhouse("evaluate")
+        finally:
+            admin.execute("alter table finance_meta.hidden_labels rename to fraud_labels")
