@@ -79,7 +79,7 @@ class Additive:
         ]
         hashed = " * ".join(f"bitOr({one}, 1)" for one in hashes)
         weight = " + ".join(
-            f"{1_000_003**index} * reinterpretAsUInt64(toDecimal128({measure}, 6))"
+            f"{pow(1_000_003, index, 2**64)} * reinterpretAsUInt64(toDecimal128({measure}, 6))"
             for index, measure in enumerate(measures)
         )
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from infra.transform.comparisons import FACTS, TABLES
-from infra.transform.figures import Figures, added, regrouped, unequal_groups
+from infra.transform.figures import Additive, Figures, added, regrouped, unequal_groups
 from infra.transform.parity import Mismatch, Suspects, model_of
 from infra.transform.snapshot import Snapshot
 
@@ -64,6 +65,15 @@ def test_snapshot_is_read_and_written_as_postgres_does() -> None:
     for text in ("795:799:795,797", "4294967300:4294967300:"):
         assert str(Snapshot.parse(text, NOW)) == text
     assert Snapshot.parse("795:799:795,797", NOW).running == (795, 797)
+
+
+def test_a_checksum_stays_a_whole_number_however_many_measures_a_fact_has() -> None:
+    """A weight of more than 64 bits would make it a floating-point number, equal to nothing."""
+    measures = {f"count_{number}": f"c{number}" for number in range(12)}
+    fact = Additive("f", "gold.f", "gold.f", {"day": "d"}, measures, {"day": "Date"}, {0: "day"})
+    weights = [int(digits) for digits in re.findall(r"(\d+) \* reinterpret", fact.own_sums()[-1])]
+    assert len(set(weights)) == len(measures)
+    assert max(weights) < 2**64
 
 
 def test_figures_add_up_by_group_and_by_fewer_groups() -> None:
