@@ -36,7 +36,6 @@ _TOGETHER = {
     "stack": (
         "/stack/",
         "/browser/test_live_number",
-        "/dashboard/test_filters_on_stack",
         "/dashboard/test_on_stack",
         "/dashboard/test_sql",
     ),
