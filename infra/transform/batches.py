@@ -141,25 +141,24 @@ class Batches:
         }
         if any(self._query(client, still).values()):
             return []
-        runs: dict[str, ModelRun] = {}
+        runs = []
+        ran: set[str] = set()
         for batch in chosen:
             began = time.monotonic()
             # It stood still when it ran last, and nothing has moved since; but an input that ran
             # just now may.
-            if batch.model in idle and all(
-                runs[name].is_idle for name in batch.inputs & runs.keys()
-            ):
-                runs[batch.model] = ModelRun(batch.model, IDLE, 0.0, "")
+            if batch.model in idle and ran.isdisjoint(batch.inputs):
+                runs.append(ModelRun(batch.model, IDLE, 0.0, ""))
                 continue
+            ran.add(batch.model)
             position: int | None = positions[batch.model]
             while position is not None:
                 position = self._insert(client, batch, position)
             self._seen[batch.model] = positions[batch.model]
             if batch.model in still:
                 self._idle[batch.model] = states[batch.model]
-            seconds = time.monotonic() - began
-            runs[batch.model] = ModelRun(batch.model, "success", seconds, "")
-        return list(runs.values())
+            runs.append(ModelRun(batch.model, "success", time.monotonic() - began, ""))
+        return runs
 
     def _insert(self, client: Client, batch: _Batch, position: int) -> int | None:
         """Insert one batch; the position of the next one to insert now, if there is one."""
