@@ -9,6 +9,7 @@ precision, recall and the rest of these.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -129,21 +130,17 @@ def scored(rows: Any, labels: dict[Session, int]) -> list[Scored]:
     ]
 
 
-def record(client: Client, found: list[Scored]) -> datetime:
-    """Append an evaluation to ops.fraud_evaluations; when it was. Raises ClickHouseError."""
+def record(client: Client, found: list[Scored]) -> None:
+    """Append an evaluation to ops.fraud_evaluations. Raises ClickHouseError."""
     now = datetime.now(UTC)
     rows = [(now, one.payment_date, one.score, one.payments, one.fraud) for one in found]
     if rows:
         client.insert("ops.fraud_evaluations", rows, column_names=COLUMNS)
-    return now
 
 
 def run(settings: Settings) -> list[Scored]:
     """Evaluate and record. Raises what evaluate() does."""
-    client = connect(settings)
-    try:
+    with closing(connect(settings)) as client:
         found = evaluate(settings, client)
         record(client, found)
-    finally:
-        client.close()
     return found
