@@ -27,12 +27,12 @@ from pydantic import (
 
 from dashboard import filters, periods
 from dashboard.filters import DIMENSIONS, OFFERS
+from infra import textfile
 from infra.errors import FinhouseError
 from infra.settings import ROOT
 
 VIEWS = ROOT / "views.yml"
 ANNOTATIONS = ROOT / "annotations.yml"
-MOST_BYTES = 1_000_000
 MOST_ENTRIES = 200
 ZONES = (
     "UTC",
@@ -174,11 +174,7 @@ def _entries(path: Path, key: str) -> Sequence[Any]:
 def _read(seen: _Seen, key: str) -> Sequence[Any]:
     path = seen.path
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
-        root = yaml.safe_load(content.decode())
+        root = yaml.safe_load(textfile.read(path))
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise _unusable(path.name, why, f"write {EXAMPLES[key]}") from error

@@ -27,10 +27,10 @@ from pydantic import (
 )
 
 from dashboard import formats
+from infra import textfile
 from infra.errors import FinhouseError
 from infra.settings import ROOT
 
-MOST_BYTES = 1_000_000
 MOST_RULES = 200
 SEVERITIES = ("critical", "warning", "info")
 HOW_TO = "docs/how-to/add-an-alert.md"
@@ -199,11 +199,7 @@ class Reader:
 def read_rules(path: Path) -> RuleFile:
     """Read and check the rule file. Never raises: what is wrong is in the result."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
-        loader = yaml.SafeLoader(content.decode())
+        loader = yaml.SafeLoader(textfile.read(path))
         root = loader.get_single_node()
     except OSError as error:
         return _unusable(path, str(error.strerror), "write one, or set FINHOUSE_ALERT_RULES")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from infra.alerts.rules import MOST_BYTES, MOST_RULES, Condition, Reader, RuleFile, read_rules
+from infra import textfile
+from infra.alerts.rules import MOST_RULES, Condition, Reader, RuleFile, read_rules
 from infra.settings import ROOT
 
 GOOD = """\
@@ -143,7 +144,7 @@ def test_names_and_keys_are_there_once(tmp_path: Path) -> None:
         (b"alerts:\n  - {", "expected"),
         (b"\xff\xfe", "invalid start byte"),
         (b"alerts: \x00", "special characters"),
-        (b"a" * (MOST_BYTES + 1), "more than 1,000,000 bytes"),
+        (b"a" * (textfile.MOST_BYTES + 1), "more than 1,000,000 bytes"),
         (b"alerts:\n" + b"  - a\n" * (MOST_RULES + 1), "more than 200 rules"),
         (b"[" * 100_000, "nested too deeply"),
     ],
