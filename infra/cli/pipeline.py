@@ -20,6 +20,7 @@ from infra.transform.warehouse import connect
 
 SHOWN_DIFFERENCES = 20
 SHOWN_KEYS = 5
+SESSIONS = "select count() > 0 from gold.fct_sessions_by_day"
 QUALITY = """
     select
         payment_date,
@@ -102,12 +103,15 @@ def evaluate(*, as_json: bool) -> int:
     settings = load_settings()
     found = evaluation.run(settings)
     days: list[dict[str, Any]] = []
-    if found:
-        first = min(one.payment_date for one in found)
-        with closing(connect(settings)) as client:
+    with closing(connect(settings)) as client:
+        if found:
+            first = min(one.payment_date for one in found)
             days = list(client.query(QUALITY, parameters={"first": first}).named_results())
+        has_sessions = days or client.query(SESSIONS).result_rows[0][0]
     if as_json:
         console.out.print_json(json.dumps(days, default=str))
+    elif not has_sessions:
+        console.note("no session has a score yet: the background makes them after the build")
     elif not days:
         console.note("the source has no labels of fraud in the last 7 days: nothing to measure")
     else:
