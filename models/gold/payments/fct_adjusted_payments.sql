@@ -31,7 +31,7 @@ with ends as (
 
 ),
 
-touched as (
+touched as materialized (
 
     {{ changed_payments(deltas.refunds, '_refunds_offset', this) | indent(4) }}
     union distinct
