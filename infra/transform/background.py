@@ -8,6 +8,7 @@ than the warehouse was built from and while a table is refused (capture.py), thi
 from __future__ import annotations
 
 import os
+import threading
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -27,12 +28,10 @@ from infra.transform.warehouse import BACKGROUND, connect
 # What takes turns together, under the name that ops.transform_runs has for it.
 TIERS = {"background": {"slow", "background"}, "snapshot": {"snapshot"}}
 IDLE_SECONDS = 0.5
-# After a turn, this part of its time: however much there is to do, the loop finds a core free.
-RESTS = 0.5
+# However much there is to do, it takes what the live figures leave (BACKGROUND is as nice).
 NICE = 10
-# One thread: the loop is to find a core free. Some models look up as much for a small batch as for
-# a large one. The loop holds the writer lease for both: a `dbt build` by hand waits for it, and
-# this process waits for the build.
+# Some models look up as much for a small batch as for a large one. The loop holds the writer lease
+# for both: a `dbt build` by hand waits for it, and this process waits for the build.
 BESIDE_THE_LOOP = ("--vars", "{max_batch_events: 400000, takes_lease: false}")
 ONE_THREAD = ("--no-populate-cache", "--threads", "1")
 
@@ -49,15 +48,13 @@ def run_background(
 def main() -> None:
     """Run turns until SIGTERM or SIGINT; the turn under way is finished first."""
     settings, stop = prepare()
-    Watching(settings, stop).start()
+    watching = Watching(settings, stop)
+    watching.start()
     project = Project()
     client: Client | None = None
     turns: Turns | None = None
     batches: Batches | None = None
-    seconds = 0.0
-    is_first = True
-    while not stop.wait(max(IDLE_SECONDS, RESTS * seconds)):
-        started = time.monotonic()
+    while not stop.wait(IDLE_SECONDS):
         try:
             client = client or connect(settings, limits=BACKGROUND)
             if project.is_stale() or turns is None or batches is None:
@@ -68,13 +65,13 @@ def main() -> None:
                 batches = Batches(
                     project, TIERS["background"], *BESIDE_THE_LOOP, beside_the_loop=True
                 )
-                turns = Turns(project.tiers(), started, settings)
+                turns = Turns(project.tiers(), time.monotonic(), settings)
                 log.info("the warehouse is built: models take turns")
-                if is_first:
-                    # Not before: until its first turn rates and names are missing on every page,
-                    # and what it does until then took it most of a minute beside a busy loop.
-                    os.nice(NICE)
-                    is_first = False
+                # Not before: until its first turn rates and names are missing on every page, and
+                # what it does until then took it most of a minute beside a busy loop. Linux keeps
+                # a nice value per thread.
+                for thread in (threading.get_native_id(), watching.native_id):
+                    os.setpriority(os.PRIO_PROCESS, thread or 0, NICE)
             for tier, members in TIERS.items():
                 names = turns.next(members, time.monotonic())
                 if names and not client.query(capture.PROBLEMS).result_rows:
@@ -86,7 +83,6 @@ def main() -> None:
         except (TransformError, ClickHouseError, FinhouseError) as error:
             log.error("%s; next try in %.0f s", error, FAILED_SECONDS)
             stop.wait(FAILED_SECONDS)
-        seconds = time.monotonic() - started
     log.info("stopped")
 
 

@@ -1,7 +1,7 @@
 """Which models of the slower tiers run next: they take turns, so that the light ones stay fresh.
 
-After a run a model rests: ten times as long as it took, and at least as long as its tier says. Each
-turn takes the models that have waited longest, as many as it has time for.
+After a run a model rests: as long as it took, and at least as long as its tier says. Each turn
+takes the models that have waited longest, as many as it has time for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from infra.transform.project import ModelRun
 # setting, is enough for the other models.
 SNAPSHOT_SECONDS = 300.0
 SLOW_PART = 1 / 6
-RESTS = 10.0
+# Of the time a run took. No more, however little is to spare: what rests longer has more to do.
+RESTS = 1.0
 # What a turn may take, as far as is known: the models that it leaves out wait as long.
 TURN_SECONDS = 2.0
 FAILED_SECONDS = 10.0

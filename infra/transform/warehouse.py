@@ -17,11 +17,12 @@ from infra.settings import Settings
 
 # The first cycle may meet servers that are still starting.
 TOLERATED_FAILURES = 3
-# ClickHouse's settings of a query. `priority`: while a query with a lower number runs, one with a
-# higher number pauses, and one without is not concerned. Not in profiles.yml: dbt parses all of a
+# ClickHouse's settings of a query. Nice, so that the kernel gives a query that can wait the time
+# that the others leave: needs CAP_SYS_NICE, else both get the same. (With `priority` it paused for
+# as long as the loop ran any, which is nearly always.) Not in profiles.yml: dbt parses all of a
 # project again, a quarter of a minute, where the connection is another than it was parsed with.
-LIVE = {"priority": 1, "max_threads": 2}
-BACKGROUND = {"priority": 2, "max_threads": 1}
+LIVE = {"max_threads": 2}
+BACKGROUND = {"max_threads": 1, "os_threads_nice_value_query": 10}
 
 
 def connect(

@@ -53,7 +53,7 @@ def test_rest_grows_with_the_cost() -> None:
     turns.done("a", ran("a", seconds=0.01), 10.0)
     assert turns.next({"slow"}, 19.9) == []
     assert turns.next({"slow"}, 20.0) == ["a"]
-    turns.done("a", ran("a", seconds=3.0), 20.0)
+    turns.done("a", ran("a", seconds=30.0), 20.0)
     assert turns.next({"slow"}, 49.9) == []
     assert turns.next({"slow"}, 50.0) == ["a"]
 
