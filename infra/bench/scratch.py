@@ -52,7 +52,7 @@ def scratch() -> Iterator[Scratch]:
             settings = load_settings()
             os.environ.update(settings.environment(), FINHOUSE_WRITER="benchmark")
             project = Project()
-            project.parse()
+            project.read()
             warehouse = Scratch(connect(settings), project)
             project.run("seed")
             warehouse.run()

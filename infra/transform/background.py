@@ -50,7 +50,7 @@ def main() -> None:
     settings, stop = prepare()
     watching = Watching(settings, stop)
     watching.start()
-    project = Project()
+    project = Project(settings.state_dir / "background.json")
     client: Client | None = None
     turns: Turns | None = None
     batches: Batches | None = None
@@ -61,7 +61,7 @@ def main() -> None:
                 turns = None
                 if built_from(client) != project.fingerprint():
                     continue
-                project.parse()
+                project.read()
                 batches = Batches(
                     project, TIERS["background"], *BESIDE_THE_LOOP, beside_the_loop=True
                 )

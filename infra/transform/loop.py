@@ -119,7 +119,7 @@ def prepare() -> tuple[Settings, threading.Event]:
 def main() -> None:
     """Run cycles until SIGTERM or SIGINT; the cycle under way is finished first."""
     settings, stop = prepare()
-    project = Project()
+    project = Project(settings.state_dir / "transform.json")
     watch = Watch(settings, stop)
     Keeper(settings, stop).start()
     client: Client | None = None
@@ -135,8 +135,8 @@ def main() -> None:
             if project.is_stale():
                 is_built = False
                 live = None
-                project.parse()
-                log.info("parsed the project in %.1f s", time.monotonic() - started)
+                if project.read():
+                    log.info("parsed the project in %.1f s", time.monotonic() - started)
             if not is_built:
                 # A Kafka table that is made before its topic notices it only minutes later.
                 ensure_topics(settings)
@@ -183,3 +183,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # The interpreter would wait for the threads of a check, and these for an answer of Postgres.
+    sys.stdout.flush()
+    os._exit(0)

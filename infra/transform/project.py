@@ -1,25 +1,30 @@
-"""The dbt project inside this process: parsed once, run many times.
+"""The dbt project as the transform loop and the background use it: parsed once, run many times.
 
 A dbt command costs seconds of start-up; a model inside a process that has parsed the project costs
-tens of milliseconds.
+tens of milliseconds. And what dbt has rendered of a project is remembered: a process that starts
+again with the same project and settings needs dbt only for what it has not asked before.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+import json
+import os
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from dbt.artifacts.resources.types import NodeType
-from dbt.artifacts.schemas.run import RunExecutionResult
-from dbt.cli.main import dbtRunner, dbtRunnerResult
-from dbt.contracts.graph.manifest import Manifest
+from infra.settings import PREFIX, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from infra.transform.parsed import Parsed
+
 SOURCE_FOLDERS = ("models", "macros", "seeds", "snapshots")
 SOURCE_FILES = ("dbt_project.yml", "profiles.yml")
+# The versions of dbt and its adapter.
+LOCK = ROOT / "requirements.lock"
 
 
 class TransformError(Exception):
@@ -45,16 +50,6 @@ class ModelRun:
         return self.status == IDLE
 
 
-def _flags(*extra: str) -> list[str]:
-    folder = str(ROOT)
-    # fmt: off
-    return [
-        "--project-dir", folder, "--profiles-dir", folder, "--log-level", "none",
-        "--log-level-file", "none", "--no-print", "--quiet", *extra,
-    ]
-    # fmt: on
-
-
 def _files() -> list[Path]:
     """The project's files."""
     found = [ROOT / name for name in SOURCE_FILES]
@@ -69,16 +64,21 @@ def _newest_change() -> int:
 
 
 class Project:
-    """A parsed dbt project. `parse` again when `is_stale`."""
+    """The project as it was at the last `read`. Read again when `is_stale`.
 
-    def __init__(self) -> None:
-        self._parsed_at = 0
-        self._runner = dbtRunner()
-        self._manifest: Manifest | None = None
+    `memory`: a file for what dbt has said of it; without one dbt parses each time.
+    """
+
+    def __init__(self, memory: Path | None = None) -> None:
+        self._read_at = 0
+        self._memory = memory
+        self._identity = ""
+        self._answers: dict[str, Any] = {}
+        self._parsed: Parsed | None = None
 
     def is_stale(self) -> bool:
-        """Whether a file of the project has changed since it was parsed."""
-        return _newest_change() != self._parsed_at
+        """Whether a file of the project has changed since it was read."""
+        return _newest_change() != self._read_at
 
     def fingerprint(self) -> str:
         """What the project's files say, as a hash: equal for equal projects."""
@@ -88,94 +88,88 @@ class Project:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def parse(self) -> None:
-        """Parse the project and write target/manifest.json, which the dashboard reads.
+    def read(self) -> bool:
+        """Take the project as it is now; whether dbt has parsed it for that, for which it writes
+        target/manifest.json.
 
         Raises TransformError if the project does not parse.
         """
-        self._parsed_at = _newest_change()
-        result = dbtRunner().invoke(["parse", *_flags()])
-        if not isinstance(result.result, Manifest):
-            raise TransformError(_reason(result))
-        self._manifest = result.result
-        self._runner = dbtRunner(manifest=self._manifest)
+        self._read_at = _newest_change()
+        self._parsed = None
+        self._identity = self._identify()
+        self._answers = self._recall()
+        if not self._answers:
+            self._dbt()
+        return self._parsed is not None
 
     def tiers(self) -> dict[str, str]:
-        """What is kept up to date by running it, with its tier, each after what it reads; empty
-        before `parse`.
+        """What is kept up to date by running it, with its tier, each after what it reads.
 
         Tiers: live (tag `live`), background (tag `background`), slow (other incremental models),
         snapshot.
         """
-        nodes = self._manifest.nodes if self._manifest else {}
-        lineage = TopologicalSorter({id: node.depends_on_nodes for id, node in nodes.items()})
-        found = {}
-        for node in (nodes[id] for id in lineage.static_order() if id in nodes):
-            if node.resource_type is NodeType.Snapshot:
-                found[node.name] = "snapshot"
-            elif node.config.get("materialized") == "offset_append":
-                tags = {"live", "background"}.intersection(node.tags)
-                found[node.name] = tags.pop() if tags else "slow"
-        return found
+        return dict(self._ask("tiers", lambda dbt: dbt.tiers()))
 
     def inputs(self, model: str) -> set[str]:
         """The logs and incremental models that a model reads, through views too."""
-        nodes = self._manifest.nodes if self._manifest else {}
-        found: set[str] = set()
-        waiting = [node for node in nodes.values() if node.name == model]
-        while waiting:
-            parents = [nodes[id] for id in waiting.pop().depends_on_nodes if id in nodes]
-            rows = {"kafka_log", "offset_append"}
-            found |= {node.name for node in parents if node.config.get("materialized") in rows}
-            waiting += [node for node in parents if node.name not in found]
-        return found
+        return set(self._ask(f"inputs {model}", lambda dbt: sorted(dbt.inputs(model))))
 
     def compile(self, models: Collection[str], *flags: str) -> dict[str, str]:
         """The compiled SQL of these models by name, each after those that it reads.
 
         Raises TransformError if one does not compile.
         """
-        return self._compile(
-            *("--select", *models, "--indirect-selection", "empty", "--threads", "1"), *flags
-        )
+        question = " ".join(["compile", *models, *flags])
+        return dict(self._ask(question, lambda dbt: dbt.compile(models, *flags)))
 
     def render(self, template: str, *flags: str) -> str:
         """What a Jinja template of this project gives. Raises TransformError if it fails."""
-        return next(iter(self._compile("--inline", template, *flags).values()))
-
-    def _compile(self, *flags: str) -> dict[str, str]:
-        arguments = ["compile", *_flags("--no-write-json", "--no-populate-cache", *flags)]
-        result = self._runner.invoke(arguments)
-        if not result.success or not isinstance(result.result, RunExecutionResult):
-            raise TransformError(_reason(result))
-        return {
-            run.node.name: getattr(run.node, "compiled_code", "") for run in result.result.results
-        }
+        question = " ".join(["render", template, *flags])
+        return str(self._ask(question, lambda dbt: dbt.render(template, *flags)))
 
     def run(self, command: str, *flags: str) -> list[ModelRun]:
         """Run `dbt run` or `dbt build` with these flags and return what each node did.
 
         Raises TransformError if dbt could not run at all (no connection, no lease).
         """
-        arguments = [command, *_flags("--no-write-json", *flags)]
-        result = self._runner.invoke(arguments)
-        if not isinstance(result.result, RunExecutionResult):
-            raise TransformError(_reason(result))
-        runs = [
-            ModelRun(
-                model=run.node.name,
-                status=str(run.status),
-                seconds=run.execution_time,
-                message="" if str(run.status) == "success" else str(run.message or "").strip(),
-            )
-            for run in result.result.results
-            if run.node.resource_type is not NodeType.Operation or str(run.status) != "success"
-        ]
-        hook_errors = [run for run in runs if run.model.startswith("finhouse-on-run")]
-        if hook_errors:
-            raise TransformError(hook_errors[0].message)
-        return runs
+        return self._dbt().run(command, *flags)
 
+    def _dbt(self) -> Parsed:
+        if self._parsed is None:
+            from infra.transform.parsed import Parsed  # takes seconds
 
-def _reason(result: dbtRunnerResult) -> str:
-    return " ".join(str(result.exception or "dbt failed without a message").split())
+            self._parsed = Parsed()
+        return self._parsed
+
+    def _ask(self, question: str, answer: Callable[[Parsed], Any]) -> Any:
+        if question not in self._answers:
+            self._answers[question] = answer(self._dbt())
+            self._remember()
+        return self._answers[question]
+
+    def _identify(self) -> str:
+        """What an answer depends on, as a hash: files, settings, versions."""
+        settings = sorted(one for one in os.environ.items() if one[0].startswith((PREFIX, "DBT_")))
+        whole = json.dumps([self.fingerprint(), settings, LOCK.read_text(encoding="utf-8")])
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+    def _recall(self) -> dict[str, Any]:
+        """The answers that were given about this very project; none if the dashboard needs dbt to
+        parse it."""
+        manifest = Path(os.environ.get("DBT_TARGET_PATH", ROOT / "target"), "manifest.json")
+        with suppress(OSError, ValueError, KeyError, TypeError):  # lost, or not what it was
+            if self._memory and manifest.stat().st_mtime_ns >= self._read_at:
+                known = json.loads(self._memory.read_text(encoding="utf-8"))
+                if known["of"] == self._identity:
+                    return dict(known["answers"])
+        return {}
+
+    def _remember(self) -> None:
+        """Only what is known to be of the files as they were read, and only for speed."""
+        if self._memory is None or self.is_stale():
+            return
+        aside = self._memory.with_suffix(".new")
+        with suppress(OSError):
+            known = {"of": self._identity, "answers": self._answers}
+            aside.write_text(json.dumps(known), encoding="utf-8")
+            aside.replace(self._memory)

@@ -36,6 +36,7 @@ _TOGETHER = {
     "stack": (
         "/stack/",
         "/browser/test_live_number",
+        "/dashboard/test_filters_on_stack",
         "/dashboard/test_on_stack",
         "/dashboard/test_sql",
     ),
@@ -45,7 +46,6 @@ _TOGETHER = {
 CACHE = f"{PREFIX}CACHE_DIR"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def _scope(path: str) -> str:
     """What has to run on one worker: all tests of a stack, else those of a file."""
     return next(
@@ -90,7 +90,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DBT_TARGET_PATH", str(target))
         environment.setenv("FINHOUSE_CLICKHOUSE_PASSWORD", "unused")
-        Project().parse()
+        Project().read()
     manifest = json.loads(Path(target, "manifest.json").read_text(encoding="utf-8"))
     return {node["name"]: node for node in manifest["nodes"].values()}
 

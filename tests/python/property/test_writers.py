@@ -68,7 +68,7 @@ from infra.transform.project import Project
 from infra.transform.warehouse import connect
 
 project = Project()
-project.parse()
+project.read()
 live = Batches(project, {"live"})
 slow = Batches(project, {"live", "slow", "background"}, beside_the_loop=True)
 client = connect(load_settings())

@@ -54,7 +54,7 @@ class Warehouse:
         self.settings = settings
         self.client = connect(settings)
         self.project = Project()
-        self.project.parse()
+        self.project.read()
         self._batches: dict[str, Batches] = {}
         self.target = Path(os.environ["DBT_TARGET_PATH"])
         manifest = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))

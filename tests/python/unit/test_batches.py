@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +20,7 @@ from infra.transform.project import Project
 @pytest.fixture(scope="module")
 def batches() -> Batches:
     project = Project()
-    project.parse()
+    project.read()
     return Batches(project, {"live", "slow", "background"}, "--vars", "{max_batch_events: 50}")
 
 
@@ -72,3 +77,61 @@ def test_the_mark_of_a_void_table_is_what_the_macro_writes(batches: Batches) -> 
     written = macro.split("-%}")[-1].split("{%-")[0].strip()
     assert VOID_CONDITION.findall(written) == ["{{ condition }}"]
     assert all("> 0 and" in batch.is_void for batch in batches.batches)
+
+
+AGAIN = """
+import json, sys
+from pathlib import Path
+from infra.transform.batches import Batches
+from infra.transform.project import Project
+
+project = Project(Path(sys.argv[1]))
+has_parsed = project.read()
+found = Batches(project, {"live", "slow"})
+batches = [[one.model, sorted(one.inputs), one.is_void, one.insert] for one in found.batches]
+print(json.dumps([has_parsed, "dbt" in sys.modules, batches]))
+"""
+
+
+def test_a_process_that_starts_again_needs_no_dbt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = tmp_path / "answers.json"
+
+    def run(**settings: str) -> tuple[bool, bool, list[Any]]:
+        done = subprocess.run(
+            [sys.executable, "-c", AGAIN, str(memory)],
+            cwd=ROOT,
+            env={**os.environ, "DBT_TARGET_PATH": str(tmp_path), **settings},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        has_parsed, has_dbt, batches = json.loads(done.stdout)
+        return has_parsed, has_dbt, batches
+
+    monkeypatch.setenv("FINHOUSE_CLICKHOUSE_PASSWORD", "unused")
+    first = run()
+    assert first[:2] == (True, True)
+    assert len(first[2]) > 10
+    assert run() == (False, False, first[2])
+    # Other settings may be another warehouse; the rest is as it was.
+    assert run(FINHOUSE_WRITER="another")[:2] == (True, True)
+
+
+@pytest.mark.parametrize("said", ["", "[]", '{"of": 1}'])
+def test_what_is_not_remembered_is_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    class AskedError(Exception):
+        pass
+
+    def ask() -> None:
+        raise AskedError
+
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path))
+    monkeypatch.setattr("infra.transform.parsed.Parsed", ask)
+    (tmp_path / "manifest.json").touch()
+    (tmp_path / "answers.json").write_text(said, encoding="utf-8")
+    with pytest.raises(AskedError):
+        Project(tmp_path / "answers.json").read()
