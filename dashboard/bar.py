@@ -203,22 +203,13 @@ def current(page: str) -> Filters:
 
 
 def selected(page: str) -> Selection:
-    """The selection of the URL that the page offers, without what nothing has."""
+    """The selection of the URL that the page offers. A value that nothing has selects nothing."""
     offer = OFFERS.get(page, Offer())
     url = st.query_params
     selection = filters.parse({name: url.get_all(name) for name in offer.names})
     if selection.zoom and selection.zoom.start >= datetime.now(UTC):
         selection = replace(selection, zoom=None)
-    if not selection.chosen:
-        return selection
-    try:
-        options: dict[str, set[str]] = {"status": set(STATUSES)}
-        for row in data.past(explore.values()).rows:
-            if row["dimension"] != "merchant":  # a payment may come before its merchant
-                options.setdefault(row["dimension"], set()).add(row["value"])
-        return selection.known(options)
-    except FinhouseError:
-        return selection
+    return selection
 
 
 def select(selection: Selection) -> None:

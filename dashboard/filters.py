@@ -165,16 +165,6 @@ class Selection:
             return self.having(name, (one for one in values if one != value))
         return self.having(name, (*values, value))
 
-    def known(self, options: Mapping[str, Collection[str]]) -> Selection:
-        """The same without values that nothing has; a dimension without options keeps all."""
-        known = self
-        for name, values in self.chosen:
-            if name in options:
-                known = known.having(
-                    name, (one for one in values if one in options[name] or one == UNKNOWN)
-                )
-        return known
-
     @property
     def parameters(self) -> dict[str, str]:
         """For a query: each dimension's values, one a line; nothing means all."""

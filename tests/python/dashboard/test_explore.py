@@ -188,7 +188,6 @@ def test_a_zoom_narrows_everything_and_is_compared_with_as_much_before_it(
     ("name", "value"),
     [
         ("category", "'; drop table gold.x --"),
-        ("category", "no such"),
         ("status", "success') or 1=1"),
         ("merchant", "7"),
         ("from", "2026-99-99T00:00"),

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("bare_labels")
 
 PAGES = sorted(OFFERS)
 VALUES = {"category": "travel", "country": "DE", "currency": "USD", "status": "failed"}
-HOSTILE = ["'; drop table gold.x --", "no such", "\x00", "travel\nDE", "{country:String}", "<b>"]
+HOSTILE = ["'; drop table gold.x --", "\x00", "travel\nDE", "{country:String}", "<b>"]
 
 
 class AnyAnswers:
@@ -132,6 +132,16 @@ def test_what_is_no_filter_is_left_out_with_a_notice_that_does_not_repeat_it(
     assert value not in captions(app)
     assert not chips(app)
     assert all(value not in repr(call.parameters) for call in asked.calls)
+
+
+@pytest.mark.parametrize("page", ["overview", "acceptance", "merchants", "explore"])
+def test_a_value_that_nothing_has_is_asked_for_and_not_dropped(
+    asked: AnyAnswers, open_page: OpenPage, page: str
+) -> None:
+    """Without it the page would show more than was asked."""
+    app = open_at(open_page, page, category="no such")
+    assert chips(app) == ["Category: No such"]
+    assert any(dict(call.parameters).get("category") == "no such" for call in asked.calls)
 
 
 def test_filters_go_along_and_wait_where_they_are_not_offered(

@@ -85,16 +85,6 @@ def test_a_second_click_takes_a_value_out_and_the_others_stay() -> None:
     assert one.toggled("status", "failed").toggled("category", "travel").is_empty
 
 
-def test_what_nothing_has_is_left_out_and_unknown_stays() -> None:
-    selection = filters.parse(
-        {"category": ["travel", "zzz", "unknown"], "status": ["lost"], "merchant": [MERCHANT]}
-    )
-    known = selection.known({"category": {"travel"}, "status": {"failed"}})
-    assert known.of("category") == ("travel", "unknown")
-    assert known.of("status") == ()
-    assert known.of("merchant") == (MERCHANT,)
-
-
 @pytest.mark.parametrize(
     ("start", "end"),
     [
