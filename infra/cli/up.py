@@ -185,7 +185,7 @@ def _start(
                 steps.add("warehouse", after, lambda: _warehouse(settings, began, progress))
             if "dashboard" in has:
                 ready = _ready(settings, supervisor, selected["dashboard"])
-                # Loading takes it a core for seconds: not while the loop loads dbt.
+                # Loading takes it a core for seconds: not while the servers and the loop load.
                 steps.add("dashboard", ["connector"], lambda: _dashboard(supervisor, ready))
             steps.finish()
         except BaseException:

@@ -23,13 +23,11 @@ from infra.transform.batches import Batches
 from infra.transform.loop import built_from, log, prepare, report, write_runs
 from infra.transform.project import ModelRun, Project, TransformError
 from infra.transform.turns import FAILED_SECONDS, Turns
-from infra.transform.warehouse import BACKGROUND, connect
+from infra.transform.warehouse import BACKGROUND, NICE, connect
 
 # What takes turns together, under the name that ops.transform_runs has for it.
 TIERS = {"background": {"slow", "background"}, "snapshot": {"snapshot"}}
 IDLE_SECONDS = 0.5
-# However much there is to do, it takes what the live figures leave (BACKGROUND is as nice).
-NICE = 10
 # Some models look up as much for a small batch as for a large one. The loop holds the writer lease
 # for both: a `dbt build` by hand waits for it, and this process waits for the build.
 BESIDE_THE_LOOP = ("--vars", "{max_batch_events: 400000, takes_lease: false}")
@@ -67,9 +65,9 @@ def main() -> None:
                 )
                 turns = Turns(project.tiers(), time.monotonic(), settings)
                 log.info("the warehouse is built: models take turns")
-                # Not before: until its first turn rates and names are missing on every page, and
-                # what it does until then took it most of a minute beside a busy loop. Linux keeps
-                # a nice value per thread.
+                # From here on it takes what the live figures leave. Not before: until its first
+                # turn rates and names are missing on every page, and what it does until then took
+                # it most of a minute beside a busy loop. Linux keeps a nice value per thread.
                 for thread in (threading.get_native_id(), watching.native_id):
                     os.setpriority(os.PRIO_PROCESS, thread or 0, NICE)
             for tier, members in TIERS.items():

@@ -57,8 +57,11 @@ class Parsed:
                 found[node.name] = tags.pop() if tags else "slow"
         return found
 
-    def inputs(self, model: str) -> set[str]:
-        """The logs and incremental models that a model reads, through views too."""
+    def inputs(self) -> dict[str, list[str]]:
+        """The logs and incremental models that each model of tiers() reads, through views too."""
+        return {model: sorted(self._inputs(model)) for model in self.tiers()}
+
+    def _inputs(self, model: str) -> set[str]:
         nodes = self._nodes
         found: set[str] = set()
         waiting = [node for node in nodes.values() if node.name == model]

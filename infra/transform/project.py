@@ -111,8 +111,8 @@ class Project:
         return dict(self._ask("tiers", lambda dbt: dbt.tiers()))
 
     def inputs(self, model: str) -> set[str]:
-        """The logs and incremental models that a model reads, through views too."""
-        return set(self._ask(f"inputs {model}", lambda dbt: sorted(dbt.inputs(model))))
+        """The logs and incremental models that one of tiers() reads, through views too."""
+        return set(self._ask("inputs", lambda dbt: dbt.inputs())[model])
 
     def compile(self, models: Collection[str], *flags: str) -> dict[str, str]:
         """The compiled SQL of these models by name, each after those that it reads.

@@ -21,8 +21,9 @@ TOLERATED_FAILURES = 3
 # that the others leave: needs CAP_SYS_NICE, else both get the same. (With `priority` it paused for
 # as long as the loop ran any, which is nearly always.) Not in profiles.yml: dbt parses all of a
 # project again, a quarter of a minute, where the connection is another than it was parsed with.
+NICE = 10
 LIVE = {"max_threads": 2}
-BACKGROUND = {"max_threads": 1, "os_threads_nice_value_query": 10}
+BACKGROUND = {"max_threads": 1, "os_threads_nice_value_query": NICE}
 
 
 def connect(
