@@ -20,7 +20,6 @@ MOST_VALUES = 20
 MOST_POINTS = 750
 ZOOM_POINTS = 120
 LONGEST_ZOOM = 400 * DAY
-UNKNOWN = "unknown"  # of a payment whose merchant has not arrived, or that has no reason
 FROM, TO = "from", "to"  # names of the URL
 
 _TEXT = re.compile(r"[^\W_][\w &.,'/()+-]{0,63}")
