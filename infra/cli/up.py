@@ -183,10 +183,6 @@ def _start(
             if {"kafka", "clickhouse", "transform"} <= has and not is_transforming:
                 after = ["clickhouse", "topics"]
                 steps.add("warehouse", after, lambda: _warehouse(settings, began, progress))
-            if "dashboard" in has:
-                ready = _ready(settings, supervisor, selected["dashboard"])
-                # Loading takes it a core for seconds: not while the servers and the loop load.
-                steps.add("dashboard", ["connector"], lambda: _dashboard(supervisor, ready))
             steps.finish()
         except BaseException:
             steps.abandon()
@@ -261,12 +257,6 @@ def _warehouse(settings: Settings, since: datetime, progress: Progress) -> tuple
     )
     progress.update(task, visible=False)
     return "warehouse", f"{nodes} dbt nodes built" if tier == "build" else "goes on where it was"
-
-
-def _dashboard(supervisor: Supervisor, ready: Callable[[], tuple[str, str]]) -> tuple[str, str]:
-    """The pages."""
-    supervisor.start("dashboard")
-    return ready()
 
 
 def _wait_for_live_payment(settings: Settings) -> None:

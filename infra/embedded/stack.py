@@ -15,8 +15,8 @@ from infra.errors import FinhouseError
 from infra.settings import LOOPBACK, Settings
 
 # Started at once, side by side, with the transform loop; the other workers follow.
-SERVERS = ("postgres", "kafka", "clickhouse", "connect")
-WORKERS = ("transform", "background", "generator", "dashboard")
+SERVERS = ("postgres", "kafka", "clickhouse", "connect", "dashboard")
+WORKERS = ("transform", "background", "generator")
 # What writes ends first, the stores last.
 STOP_ORDER = (
     ("aot", "generator", "transform", "background", "dashboard"),
