@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -45,8 +46,9 @@ def serve(monkeypatch: pytest.MonkeyPatch, *answers: bytes | Exception) -> list[
 
 def test_the_lock_names_the_debezium_plugin_and_every_checksum() -> None:
     found = jars.read_lock()
-    assert [jar.artifact for jar in found if jar.classifier == "plugin"] == [
-        "debezium-connector-postgres"
+    assert [jar.version for jar in found if (jar.group, jar.artifact) == jars.CONNECTOR] == [
+        "3.7.0.Final",
+        "3.7.1.Final",
     ]
     assert len({jar.path for jar in found}) == len(found)
     assert all(int(jar.sha256, 16) for jar in found)
@@ -56,6 +58,25 @@ def test_coordinates_become_the_path_of_a_maven_repository() -> None:
     assert JAR.path == Path("org/example/thing/1.2/thing-1.2.jar")
     plugin = Jar(GOOD, "io.debezium", "connector", "3", "tar.gz", "plugin")
     assert plugin.path.name == "connector-3-plugin.tar.gz"
+
+
+def test_a_backport_takes_the_named_classes_with_their_nested_ones(tmp_path: Path) -> None:
+    def jar(name: str, **classes: str) -> Path:
+        with ZipFile(tmp_path / name, "w") as file:
+            for key, content in classes.items():
+                file.writestr(f"pack/{key}.class", content)
+        return tmp_path / name
+
+    old = jar("old.jar", Locator="old", **{"Locator$1": "old", "Locators": "old", "Task": "old"})
+    new = jar("new.jar", Locator="new", **{"Locator$2": "new", "Locators": "new", "Task": "new"})
+    jars.backport(old, new, {"pack/Locator"})
+    with ZipFile(old) as file:
+        assert {name: file.read(name).decode() for name in file.namelist()} == {
+            "pack/Locator.class": "new",
+            "pack/Locator$2.class": "new",
+            "pack/Locators.class": "old",
+            "pack/Task.class": "old",
+        }
 
 
 @pytest.mark.parametrize(
