@@ -48,6 +48,11 @@ class ConnectorStatus:
         return "FAILED" in (self.connector, self.task)
 
     @property
+    def is_held(self) -> bool:
+        """Whether somebody paused or stopped the connector, or it is not there yet."""
+        return self.connector in ("PAUSED", "STOPPED", "ABSENT")
+
+    @property
     def cause(self) -> str:
         """First line of the stack trace, with the innermost cause if there is one."""
         lines = self.trace.splitlines()
@@ -92,7 +97,7 @@ def restart(settings: Settings, *, only_failed: bool = True) -> None:
     only = str(only_failed).lower()
     path = f"/connectors/{NAME}/restart?includeTasks=true&onlyFailed={only}"
     try:
-        _call(settings, "POST", path)
+        _call(settings, "POST", path, timeout=10.0)
     except requests.RequestException as error:
         raise _unreachable(settings, error) from error
 

@@ -1,7 +1,7 @@
-"""Keeps changes coming: a connector that failed, or runs and brings nothing, is started anew.
+"""Keeps changes coming: a connector that failed, and whatever brings nothing, is started anew.
 
 Kafka Connect does neither. After an error that it does not call retriable a task stays FAILED until
-somebody restarts it, and a task whose connection hangs says RUNNING.
+somebody restarts it; a task whose connection hangs says RUNNING, as does one whose worker hangs.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
 
+from infra.embedded.supervisor import Supervisor
 from infra.errors import FinhouseError
 from infra.settings import Settings
 from ingestion import connector, kafka, source
 
 CHECK_SECONDS = 5.0
-# Debezium writes a heartbeat each second, and a worker that was killed is back in half of this.
-STALL_SECONDS = 60.0
+# What is started anew after so many seconds without a single message, each because the one before
+# did not help. Debezium writes a heartbeat each second; a worker that was killed is back in half of
+# the first, and one that starts on a slow machine has the second.
+REMEDIES = ((60.0, "connector"), (150.0, "connect"), (240.0, "kafka"))
 LONGEST_BACKOFF_SECONDS = 60.0
 
 log = logging.getLogger("transform.keeper")
@@ -47,6 +51,7 @@ class Keeper(threading.Thread):
         self._settings = settings
         self._stopped = stop
         self._progress = Progress(-1, time.monotonic())
+        self._tried = 0  # of REMEDIES
         self._backoff = 0.0
 
     def run(self) -> None:
@@ -64,26 +69,50 @@ class Keeper(threading.Thread):
                 self._backoff = 0.0
 
     def check(self) -> bool:
-        """Look once; whether the connector was started anew.
+        """Look once; whether something was started anew.
 
-        Raises FinhouseError if Connect or Kafka does not answer, psycopg.OperationalError if
-        Postgres does not.
+        Raises FinhouseError if Kafka does not answer, psycopg.OperationalError if Postgres does
+        not.
         """
         now = time.monotonic()
-        found = connector.status(self._settings)
-        if found.has_failed:
+        found = self._status()
+        if found and found.has_failed:
             log.error("the Debezium connector failed, started anew: %s", found.cause)
             connector.restart(self._settings)
             return True
-        if not found.is_running:
+        if found and found.is_held:
             self._progress.since = now
             return False
         stalled = self._progress.seen(sum(kafka.ends(self._settings).values()), now)
-        if stalled < STALL_SECONDS:
+        if stalled == 0.0:
+            self._tried = 0
+        seconds, name = REMEDIES[self._tried]
+        if stalled < seconds:
             return False
         # Whatever holds the slot, the new task needs it. Also tells whether Postgres is there.
         source.release_slot(self._settings, connector.render(self._settings)["slot.name"])
-        log.error("the Debezium connector brought nothing for %.0f s, started anew", stalled)
-        connector.restart(self._settings, only_failed=False)
-        self._progress.since = now
+        log.error("nothing was captured for %.0f s, started anew: %s", stalled, name)
+        self._tried = (self._tried + 1) % len(REMEDIES)
+        if self._tried == 0:
+            self._progress.since = now
+        self._start_anew(name)
         return True
+
+    def _status(self) -> connector.ConnectorStatus | None:
+        """What the worker says; None if it does not answer, starting or hanging."""
+        try:
+            return connector.status(self._settings, timeout=CHECK_SECONDS)
+        except FinhouseError:
+            return None
+
+    def _start_anew(self, name: str) -> None:
+        if name == "connector":
+            with suppress(FinhouseError):  # a worker that hangs: the next remedy
+                connector.restart(self._settings, only_failed=False)
+            return
+        # Without a supervisor, as under Compose, the log names what somebody has to restart; a
+        # worker that nobody started (up --only) is not missed.
+        supervisor = Supervisor(self._settings)
+        if supervisor.processes().get("connect", {}).get("pid"):
+            supervisor.stop(name)
+            supervisor.start(name)

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from infra.embedded.supervisor import log_path
 from infra.settings import DEFAULT_PORTS, PREFIX, ROOT, Settings, load_settings
 from infra.transform.project import Project
 from tests.python.stack.world import World, finhouse
@@ -64,6 +65,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return max((index for index, part in enumerate(_ORDER) if part in path), default=0)
 
     items.sort(key=rank)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure on a stack shows what its components last complained of: the stack is wiped."""
+    report = yield
+    settings = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and settings:
+        for name in ("kafka", "connect", "transform"):
+            lines = log_path(settings, name).read_text(errors="replace").splitlines()
+            said = [line[:240] for line in lines if " ERROR " in line or " WARN " in line]
+            report.sections.append((f"last complaints of {name}", "\n".join(said[-8:])))
+    return report
 
 
 class _ByStack(LoadScopeScheduling):  # type: ignore[misc]  # it has no types

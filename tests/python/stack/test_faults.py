@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from confluent_kafka import Producer
 
 from infra.settings import Settings
+from infra.transform import keeper
 from ingestion import connector
 from ingestion.generator import load_history
 from ingestion.generator.control import configure, status
@@ -63,6 +66,21 @@ def test_a_failed_connector_is_started_anew(world: World) -> None:
     zombie.init_transactions(30)
     eventually(lambda: connector.status(world.settings).has_failed, 60)
     eventually(lambda: connector.status(world.settings).is_running, 60)
+    outcome = eventually(_reconciled, 200)
+    assert outcome["differences"] == []
+
+
+def test_a_worker_that_hangs_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In seconds what the loop's own keeper does in minutes.
+    monkeypatch.setattr(keeper, "REMEDIES", ((1.0, "connector"), (2.0, "connect"), (900.0, "")))
+    watching = keeper.Keeper(world.settings, threading.Event())
+    victim = pid_of("connect")
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        eventually(lambda: watching.check() and pid_of("connect") not in (0, victim), 120)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGCONT)
     outcome = eventually(_reconciled, 200)
     assert outcome["differences"] == []
 
