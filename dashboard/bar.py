@@ -188,15 +188,18 @@ def current(page: str) -> Filters:
     offer = OFFERS.get(page, Offer())
     zone = state.get("tz")
     mode = state.get("amounts")
-    grain = periods.choose(state.get("grain"), filters.GRAINS, "Auto")
+    grain = None
+    if offer.has_grain:
+        grain = periods.choose(state.get("grain"), filters.GRAINS, "Auto")
+    preset = periods.choose(state.get("range"), periods.RANGES, periods.DEFAULT_RANGE)
     return Filters(
-        preset=periods.choose(state.get("range"), periods.RANGES, periods.DEFAULT_RANGE),
+        preset=filters.fitted(preset, grain),
         comparison=periods.choose(
             state.get("compare"), periods.COMPARISONS, periods.DEFAULT_COMPARISON
         ),
         paused=state.get("pause") is True,
         selection=selected(page),
-        grain=grain if offer.has_grain else None,
+        grain=grain,
         zone=str(zone) if offer.has_zone and zone in ZONES else UTC_ZONE,
         mode=str(mode) if offer.has_modes and mode in MODES else MODES[0],
     )

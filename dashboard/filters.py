@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from dashboard import formats, periods
-from dashboard.periods import DAY, HOUR, MINUTE, Days, Range, Window
+from dashboard.periods import DAY, HOUR, MINUTE, WEEK, Days, Range, Window
 
 MOST_VALUES = 20
 MOST_POINTS = 750
@@ -66,6 +66,7 @@ GRAINS: Mapping[str, timedelta | None] = {
     "15 minutes": 15 * MINUTE,
     "Hour": HOUR,
     "Day": DAY,
+    "Week": WEEK,
 }
 _WIDTHS = [width for width in GRAINS.values() if width]
 
@@ -241,6 +242,19 @@ def leftovers(
     return said
 
 
+def fitted(chosen: Range, grain: timedelta | None) -> Range:
+    """The range; if it is no whole number of the grain, as 30 days of weeks, the next that is."""
+    if not grain or not _is_drawn(chosen.length, grain) or chosen.length % grain == timedelta(0):
+        return chosen
+    weeks = -(-chosen.length // WEEK)
+    return replace(chosen, label=f"{weeks} weeks", length=weeks * WEEK, activity_days=weeks * 7)
+
+
+def _is_drawn(length: timedelta, grain: timedelta) -> bool:
+    """Whether the grain makes a chart of that time: neither a single bucket nor thousands."""
+    return 2 <= length / grain <= MOST_POINTS
+
+
 def window_of(chosen: Range, zoom: Zoom | None, grain: timedelta | None, now: datetime) -> Window:
     """The buckets to read: of the range up to now, or of the zoom, which is widened to whole ones.
 
@@ -251,26 +265,25 @@ def window_of(chosen: Range, zoom: Zoom | None, grain: timedelta | None, now: da
     if zoom and zoom.start >= now:
         zoom = None
     length = min(zoom.end, now) - zoom.start if zoom else chosen.length
-    if grain and not 2 <= length / grain <= MOST_POINTS:
+    if grain and not _is_drawn(length, grain):
         grain = None
     if not zoom:
         return periods.window_of(replace(chosen, bucket=grain or chosen.bucket), now)
     bucket = grain or next(
         (width for width in _WIDTHS if length / width <= ZOOM_POINTS), _WIDTHS[-1]
     )
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    start = zoom.start - (zoom.start - epoch) % bucket
-    end = zoom.end + -(zoom.end - epoch) % bucket
+    start = periods.floor(zoom.start, bucket)
+    end = periods.floor(zoom.end - timedelta.resolution, bucket) + bucket
     if end <= now:
         return Window(
             start=start, end=end, complete_end=end, filling_from=end - bucket, bucket=bucket
         )
-    minute = now - (now - epoch) % MINUTE
+    minute = periods.floor(now, MINUTE)
     return Window(
         start=start,
         end=minute + MINUTE,
         complete_end=minute,
-        filling_from=now - (now - epoch) % bucket,
+        filling_from=periods.floor(now, bucket),
         bucket=bucket,
     )
 

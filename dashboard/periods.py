@@ -13,6 +13,8 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
+# A Monday: buckets of every width up to a week begin a whole number of widths after it.
+_EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
 
 Option = TypeVar("Option")
 Bucket = TypeVar("Bucket")
@@ -150,8 +152,8 @@ def days_of(chosen: Range, now: datetime) -> Days:
 def window_of(chosen: Range, now: datetime) -> Window:
     """The window of a range that ends now; all of its buckets but the last are whole."""
     now = now.astimezone(UTC)
-    filling_from = _floor(now, chosen.bucket)
-    complete_end = _floor(now, MINUTE)
+    filling_from = floor(now, chosen.bucket)
+    complete_end = floor(now, MINUTE)
     return Window(
         start=filling_from - chosen.length + chosen.bucket,
         end=complete_end + MINUTE,
@@ -210,6 +212,6 @@ def activity_days(chosen: Range, now: datetime) -> Days:
     return Days(today - timedelta(days=chosen.activity_days - 1), today)
 
 
-def _floor(moment: datetime, step: timedelta) -> datetime:
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return moment - (moment - epoch) % step
+def floor(moment: datetime, step: timedelta) -> datetime:
+    """The begin of the bucket of this width that a moment falls in; weeks begin on Monday, UTC."""
+    return moment - (moment - _EPOCH) % step

@@ -19,8 +19,12 @@ with
 slices as (
     select
         toStartOfInterval(
-            toDateTime({column}, 'UTC'), toIntervalSecond({bucket:UInt32}), 'UTC'
+            toDateTime({column}, 'UTC'),
+            toIntervalSecond({bucket:UInt32}),
+            {from:DateTime('UTC')}
         ) as bucket_at,
+        -- a week has seven rates
+        toDate({column}) as valued_on,
         merchant_id,
         currency_code,
         status,
@@ -30,7 +34,7 @@ slices as (
         sum(live.total_amount) as total_amount
     from gold.{view} as live
     where {column} >= {from:DateTime('UTC')} and {column} < {to:DateTime('UTC')}
-    group by bucket_at, merchant_id, currency_code, status, reason
+    group by bucket_at, valued_on, merchant_id, currency_code, status, reason
 ),
 
 valued as (
@@ -43,7 +47,7 @@ valued as (
     asof left join gold.dim_fx_rates as rates
         on
             slices.currency_code = rates.currency_code
-            and toDate(slices.bucket_at) >= rates.rate_date
+            and slices.valued_on >= rates.rate_date
 ),
 
 judged as (

@@ -76,7 +76,9 @@ TREND = """
 with
 buckets as (
     select
-        toStartOfInterval(minute, toIntervalSecond({bucket:UInt32}), 'UTC') as bucket_at,
+        toStartOfInterval(
+            minute, toIntervalSecond({bucket:UInt32}), {from:DateTime('UTC')}
+        ) as bucket_at,
         sum(live.count_attempted) as count_attempted,
         sum(live.count_decided) as count_decided,
         sum(live.count_successful) as count_successful,

@@ -214,6 +214,14 @@ def test_a_grain_cuts_the_same_time_into_other_buckets(warehouse: Any, open_page
     assert "Per hour, last 24 h, UTC" in captions(app)
 
 
+def test_weeks_of_thirty_days_are_five_and_say_so(warehouse: Any, open_page: OpenPage) -> None:
+    app = open_page(grain="Week", range="30d")
+    assert not app.exception
+    trend = warehouse.last("trend")
+    assert trend["bucket"] == 7 * 24 * 3600
+    assert "Per week, last 5 weeks, UTC" in captions(app)
+
+
 def test_amounts_in_one_currency_say_so_and_are_not_valued(
     warehouse: Any, open_page: OpenPage
 ) -> None:

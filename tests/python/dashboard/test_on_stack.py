@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -54,6 +56,56 @@ def test_every_range_renders_and_shows_the_numbers_of_its_query(
     # traffic may run, and the window moves on with the minute
     low, high = sorted((before, after))
     assert low <= int(shown.replace(",", "")) <= high
+
+
+@pytest.fixture
+def dear_francs(world: World) -> Iterator[None]:
+    """CHF is worth more each day of 30; every fifth day has a payment of 100, gone afterwards."""
+    today = datetime.now(UTC).date()
+    for days in range(30):
+        world.write(
+            "insert into finance.fx_rates values (%s, 'CHF', %s)",
+            today - timedelta(days=days),
+            Decimal(2) - Decimal(days) / 100,
+        )
+    ids = [
+        world.pay("100.00", at=f"{today - timedelta(days=days)} 12:00:00+00", currency="CHF")
+        for days in (1, 6, 11, 16, 21)
+    ]
+    world.settle()
+    yield
+    world.write("delete from finance.transactions where transaction_id = any(%s)", ids)
+    world.write("delete from finance.fx_rates where currency = 'CHF'")
+    world.settle()
+
+
+@pytest.mark.usefixtures("dear_francs")
+def test_weeks_begin_on_monday_and_add_up(connection: ClickHouseConnection) -> None:
+    week = periods.WEEK
+    month = filters.fitted(periods.RANGES["30d"], week)
+    window = filters.window_of(month, None, week, datetime.now(UTC))
+    weeks = connection.run(queries.trend(window)).rows
+    mondays = [window.start + number * week for number in range(window.slots)]
+    assert [row["drawn_at"] for row in weeks] == mondays
+    assert {monday.weekday() for monday in mondays} == {0}
+
+    def slices(window: periods.Window) -> Sequence[Row]:
+        return connection.run(explore.slices(window, filters.Selection(), "count_attempted")).rows
+
+    sliced = slices(window)
+    cut = {row["value"]: row["count_attempted"] for row in sliced if row["dimension"] == "trend"}
+    assert cut == {
+        f"{row['drawn_at']:%Y-%m-%d %H:%M:%S}": row["count_attempted"]
+        for row in weeks
+        if row["count_attempted"]
+    }
+    # Amounts are valued at the rates of their days, whatever they are cut into.
+    by_day = slices(replace(window, bucket=periods.DAY))
+    (total,), (same,) = (
+        [row for row in rows if row["dimension"] == "now"] for rows in (sliced, by_day)
+    )
+    assert total == same
+    assert sum(cut.values()) == total["count_attempted"] > 0
 
 
 def test_an_answer_tells_what_it_cost(connection: ClickHouseConnection) -> None:

@@ -117,6 +117,8 @@ def test_a_zoom_is_read_in_whole_buckets_of_the_finest_grain_that_can_be_drawn()
         ("24h", "Day", timedelta(minutes=15)),  # one bucket is no chart
         ("30d", "Minute", timedelta(days=1)),  # 43,200 are none either
         ("7d", "Day", timedelta(days=1)),
+        ("7d", "Week", timedelta(hours=1)),
+        ("30d", "Week", timedelta(days=7)),
         ("1h", "Auto", timedelta(minutes=1)),
     ],
 )
@@ -125,6 +127,24 @@ def test_a_grain_that_cannot_be_drawn_counts_as_none(
 ) -> None:
     window = filters.window_of(periods.RANGES[key], None, filters.GRAINS[grain], NOW)
     assert window.bucket == bucket
+
+
+def test_weeks_begin_on_monday() -> None:
+    def monday(month: int, day: int) -> datetime:
+        return datetime(2026, month, day, tzinfo=UTC)
+
+    week = filters.GRAINS["Week"]
+    month = filters.fitted(periods.RANGES["30d"], week)
+    assert (month.label, month.activity_days) == ("5 weeks", 35)
+    window = filters.window_of(month, None, week, NOW)  # NOW is a Sunday
+    assert (window.start, window.filling_from) == (monday(2, 23), monday(3, 23))
+    assert window.slots == 5
+    for label in ("Auto", "Day"):
+        assert filters.fitted(periods.RANGES["30d"], filters.GRAINS[label]).label == "30 d"
+    assert filters.fitted(periods.RANGES["7d"], week).label == "7 d"  # one week is no chart
+    zoom = Zoom(monday(1, 5) + timedelta(days=2), monday(1, 26))
+    window = filters.window_of(periods.RANGES["24h"], zoom, week, NOW)
+    assert (window.start, window.end) == (monday(1, 5), monday(1, 26))
 
 
 @pytest.mark.parametrize(
