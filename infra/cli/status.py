@@ -21,6 +21,8 @@ from infra.settings import Settings, default_state_dir, env_path, load_settings
 from infra.transform import capture
 
 MIB = 1024**2
+# Debezium writes a heartbeat each second.
+SILENT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def run(*, as_json: bool, watch: bool) -> int:
         with Live(console=console.out, refresh_per_second=4) as live:
             while True:
                 rows = collect()
-                verdict = _verdict(rows, capture_problems(rows))
+                verdict = _verdict(rows, capture_problems(rows), silence(rows))
                 found = proofs(rows) + alerts(rows)
                 live.update(Group(_table(rows), verdict, *map(_line, found)))
                 time.sleep(1)
@@ -100,11 +102,13 @@ def run(*, as_json: bool, watch: bool) -> int:
     problems = capture_problems(rows)
     found = proofs(rows)
     firing = alerts(rows)
-    verdict = _verdict(rows, problems)
+    silent = silence(rows)
+    verdict = _verdict(rows, problems, silent)
     is_healthy = (
         bool(rows)
         and not _down(rows)
         and not problems
+        and not silent
         and all(proof.status != "differs" for proof in found)
     )
     if as_json:
@@ -209,6 +213,18 @@ def capture_problems(rows: list[Row]) -> list[Problem]:
     return [Problem(**found) for found in _ask(rows, f"{capture.PROBLEMS} format JSONEachRow")]
 
 
+def silence(rows: list[Row]) -> int:
+    """Seconds since a change was captured; 0 if that is not long, or the worker has just begun."""
+    uptime = next((row.uptime or 0 for row in rows if row.component == "connect"), 0)
+    newest = _ask(
+        rows,
+        "select dateDiff('second', _ingested_at, now64(3, 'UTC')) as age"
+        " from bronze.heartbeat order by _offset desc limit 1 format JSONEachRow",
+    )
+    silent = min(uptime, *(int(one["age"]) for one in newest)) if newest else 0
+    return silent if silent > SILENT_SECONDS else 0
+
+
 def _ask(rows: list[Row], query: str) -> list[dict[str, Any]]:
     """Rows of a query to the warehouse; none while it does not answer or has no such tables yet."""
     if not any(row.component == "clickhouse" and row.state == "running" for row in rows):
@@ -254,10 +270,15 @@ def _down(rows: list[Row]) -> list[str]:
     return [row.component for row in rows if row.state != "running" and row.component != "aot"]
 
 
-def _verdict(rows: list[Row], problems: list[Problem]) -> str:
+def _verdict(rows: list[Row], problems: list[Problem], silent: int) -> str:
     if not rows:
         return "Nothing runs. Start it: ./finhouse up"
     lines = []
+    if silent:
+        lines.append(
+            f"Nothing has been captured for {silent} s: ./finhouse logs connect. The transform loop"
+            " starts connector, worker and Kafka anew in turn."
+        )
     if down := _down(rows):
         logs = "; ".join(f"./finhouse logs {name}" for name in down)
         lines.append(f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down: {logs}")
