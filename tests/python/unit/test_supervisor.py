@@ -134,9 +134,14 @@ def stray(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     """A process as a killed supervisord leaves it behind."""
     marks = {"FINHOUSE_COMPONENT": "kafka", "FINHOUSE_STATE_DIR": str(settings.state_dir)}
     process = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"], env={**os.environ, **marks}
+        [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"],
+        env={**os.environ, **marks},
+        stdout=subprocess.PIPE,
     )
+    # For a moment after exec Linux shows no environment of the new program.
+    assert process.stdout and process.stdout.readline() == b"up\n"
     yield process
+    process.stdout.close()
     process.kill()
     process.wait()
 
