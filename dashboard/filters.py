@@ -243,8 +243,8 @@ def leftovers(
 
 
 def fitted(chosen: Range, grain: timedelta | None) -> Range:
-    """The range; if it is no whole number of the grain, as 30 days of weeks, the next that is."""
-    if not grain or not _is_drawn(chosen.length, grain) or chosen.length % grain == timedelta(0):
+    """The range; in weeks the next that is a whole number of them. Smaller grains divide each."""
+    if grain != WEEK or not _is_drawn(chosen.length, WEEK) or chosen.length % WEEK == timedelta(0):
         return chosen
     weeks = -(-chosen.length // WEEK)
     return replace(chosen, label=f"{weeks} weeks", length=weeks * WEEK, activity_days=weeks * 7)

@@ -49,8 +49,8 @@ class ConnectorStatus:
 
     @property
     def is_held(self) -> bool:
-        """Whether somebody paused or stopped the connector, or it is not there yet."""
-        return self.connector in ("PAUSED", "STOPPED", "ABSENT")
+        """Whether somebody paused or stopped the connector."""
+        return self.connector in ("PAUSED", "STOPPED")
 
     @property
     def cause(self) -> str:
@@ -165,7 +165,7 @@ def _wait_until_running(settings: Settings, deadline: float) -> None:
                 )
             restarts += 1
             restart(settings)
-        elif now.connector in ("PAUSED", "STOPPED"):
+        elif now.is_held:
             _call(settings, "PUT", f"/connectors/{NAME}/resume")
         if time.monotonic() > deadline:
             raise FinhouseError(

@@ -221,7 +221,7 @@ def silence(rows: list[Row]) -> int:
         "select dateDiff('second', _ingested_at, now64(3, 'UTC')) as age"
         " from bronze.heartbeat order by _offset desc limit 1 format JSONEachRow",
     )
-    silent = min(uptime, *(int(one["age"]) for one in newest)) if newest else 0
+    silent = min(uptime, int(newest[0]["age"])) if newest else 0
     return silent if silent > SILENT_SECONDS else 0
 
 

@@ -20,7 +20,6 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from infra.errors import FinhouseError
 
 LOCK = Path(__file__).with_name("jars.lock")
-PLUGIN = "plugin"
 DOWNLOADS = 16
 # Classes that the plugin takes from a later jar of its connector. Debezium 3.7.0 loses its place
 # when it starts again amid a COPY, whose rows share an LSN: it skips rows, or sends one twice.
@@ -198,10 +197,7 @@ def _download(jar: Jar, folder: Path) -> Path:
 
 def _unpack(jars: list[Jar], cache: Path, plugins: Path) -> None:
     """Unpack the Connect plugin beside the jars, all or nothing."""
-    [plugin, later] = sorted(
-        (jar for jar in jars if (jar.group, jar.artifact) == CONNECTOR),
-        key=lambda jar: jar.classifier != PLUGIN,
-    )
+    plugin, later = (jar for jar in jars if (jar.group, jar.artifact) == CONNECTOR)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".plugins-") as folder:
         with tarfile.open(cache / "maven" / plugin.path) as archive:
             # Python before 3.11.4 has no such filter; the checksum has vouched anyway

@@ -80,7 +80,7 @@ class Keeper(threading.Thread):
             log.error("the Debezium connector failed, started anew: %s", found.cause)
             connector.restart(self._settings)
             return True
-        if found and found.is_held:
+        if found and (found.is_held or found.connector == "ABSENT"):
             self._progress.since = now
             return False
         stalled = self._progress.seen(sum(kafka.ends(self._settings).values()), now)
@@ -91,7 +91,7 @@ class Keeper(threading.Thread):
             return False
         # Whatever holds the slot, the new task needs it. Also tells whether Postgres is there.
         source.release_slot(self._settings, connector.render(self._settings)["slot.name"])
-        log.error("nothing was captured for %.0f s, started anew: %s", stalled, name)
+        log.error("nothing was captured for %.0f s, to be started anew: %s", stalled, name)
         self._tried = (self._tried + 1) % len(REMEDIES)
         if self._tried == 0:
             self._progress.since = now

@@ -46,6 +46,10 @@ def serve(monkeypatch: pytest.MonkeyPatch, *answers: bytes | Exception) -> list[
 
 def test_the_lock_names_the_debezium_plugin_and_every_checksum() -> None:
     found = jars.read_lock()
+    assert [jar.artifact for jar in found if jar.classifier == "plugin"] == [
+        "debezium-connector-postgres"
+    ]
+    # The archive first, then the jar of which it takes classes.
     assert [jar.version for jar in found if (jar.group, jar.artifact) == jars.CONNECTOR] == [
         "3.7.0.Final",
         "3.7.1.Final",
