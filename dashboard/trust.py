@@ -11,7 +11,7 @@ from dashboard.connection import Row
 
 Level = Literal["equal", "unknown", "wrong"]
 
-# Reconciliation runs each minute and may rest nine times as long as it took.
+# Reconciliation takes at most a twentieth of the time: a run of a minute is followed by 19 of rest.
 STALE_SECONDS = 1800
 
 

@@ -35,11 +35,16 @@ def up(
     no_load: Annotated[
         bool, typer.Option("--no-load", help="Load no history and generate no traffic.")
     ] = False,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Do not open the dashboard in a browser.")
+    ] = False,
 ) -> None:
-    """Start everything and wait until a payment is visible in gold."""
+    """Start everything, wait until a payment is visible in gold, open the dashboard."""
     from infra.cli import up as command
 
-    command.run(only.split(",") if only else None, load=not no_load)
+    raise typer.Exit(
+        command.run(only.split(",") if only else None, load=not no_load, browse=not no_open)
+    )
 
 
 @app.command()

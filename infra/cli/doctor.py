@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import psutil
 
 from infra.cli import console
-from infra.cli.status import capture_problems, collect
+from infra.cli.status import capture_problems, collect, standstills
 from infra.cli.up import GIB, check_disk
 from infra.embedded import jars, java, postgres
 from infra.errors import FinhouseError
@@ -136,6 +136,8 @@ def _stack() -> Iterator[Finding]:
             yield Finding(PASS if is_fine else FAIL, row.component, row.state, fix)
         for found in capture_problems(rows):
             yield Finding(FAIL, "capture", f"finance.{found.table}: {found.problem}", found.fix)
+        for one in standstills(rows):
+            yield Finding(FAIL, one.component, one.sentence, one.fix)
         return
     for name, port in DEFAULT_PORTS.items():
         if not port_is_free(port):

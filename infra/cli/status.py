@@ -19,10 +19,12 @@ from infra.embedded.supervisor import Supervisor
 from infra.errors import FinhouseError
 from infra.settings import Settings, default_state_dir, env_path, load_settings
 from infra.transform import capture
+from infra.transform.standstill import AGES, FAILING, PATIENCE
 
 MIB = 1024**2
-# Debezium writes a heartbeat each second.
-SILENT_SECONDS = 60
+FINE = "Everything runs."
+# Statuses of a proof that say a figure is not what it should be.
+WRONG = ("differs", "not repaired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,16 @@ class Problem:
     fix: str
 
 
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """What a component does not do although it runs, as a sentence without its end, and what to do
+    about it."""
+
+    component: str
+    sentence: str
+    fix: str
+
+
 # What the newest reconciliation and the newest parity check found, and the repairs of the last day.
 _PROOFS = """
     select 'reconciliation' as check, comparison as subject, status,
@@ -72,7 +84,6 @@ _PROOFS = """
     select 'repair', model, status, dateDiff('second', checked_at, now()), message
     from ops.parity_checks
     where check_name = 'repair' and checked_at > now() - interval 1 day
-    format JSONEachRow
 """
 
 # How many alerts fire, and which.
@@ -84,7 +95,6 @@ _ALERTS = """
     from ops.alert_checks final
     where listed_at = (select max(listed_at) from ops.alert_checks)
     having count() > 0
-    format JSONEachRow
 """
 
 
@@ -94,7 +104,7 @@ def run(*, as_json: bool, watch: bool) -> int:
         with Live(console=console.out, refresh_per_second=4) as live:
             while True:
                 rows = collect()
-                verdict = _verdict(rows, capture_problems(rows), silence(rows))
+                verdict = _verdict(rows, capture_problems(rows), standstills(rows))
                 found = proofs(rows) + alerts(rows)
                 live.update(Group(_table(rows), verdict, *map(_line, found)))
                 time.sleep(1)
@@ -102,15 +112,8 @@ def run(*, as_json: bool, watch: bool) -> int:
     problems = capture_problems(rows)
     found = proofs(rows)
     firing = alerts(rows)
-    silent = silence(rows)
-    verdict = _verdict(rows, problems, silent)
-    is_healthy = (
-        bool(rows)
-        and not _down(rows)
-        and not problems
-        and not silent
-        and all(proof.status != "differs" for proof in found)
-    )
+    verdict = _verdict(rows, problems, standstills(rows))
+    is_healthy = verdict == FINE and not any(proof.status in WRONG for proof in found)
     if as_json:
         document = {
             "healthy": is_healthy,
@@ -210,19 +213,31 @@ def _capture_failed(settings: Settings) -> bool:
 
 def capture_problems(rows: list[Row]) -> list[Problem]:
     """What the transform loop found wrong with the logs; nothing while the warehouse is away."""
-    return [Problem(**found) for found in _ask(rows, f"{capture.PROBLEMS} format JSONEachRow")]
+    return [Problem(**found) for found in _ask(rows, capture.PROBLEMS)]
 
 
-def silence(rows: list[Row]) -> int:
-    """Seconds since a change was captured; 0 if that is not long, or the worker has just begun."""
-    uptime = next((row.uptime or 0 for row in rows if row.component == "connect"), 0)
-    newest = _ask(
-        rows,
-        "select dateDiff('second', _ingested_at, now64(3, 'UTC')) as age"
-        " from bronze.heartbeat order by _offset desc limit 1 format JSONEachRow",
-    )
-    silent = min(uptime, int(newest[0]["age"])) if newest else 0
-    return silent if silent > SILENT_SECONDS else 0
+def standstills(rows: list[Row]) -> list[Standstill]:
+    """Components that run and do nothing for longer than they may, and models that fail."""
+    found = []
+    for component, query in AGES.items():
+        # How long it could have worked: the stack may have been down meanwhile.
+        uptime = next((row.uptime or 0 for row in rows if row.component == component), 0)
+        if uptime > PATIENCE[component] and (newest := _ask(rows, query)):
+            silent = min(uptime, int(newest[0]["age"]))
+            if silent > PATIENCE[component]:
+                said = f"{_SILENCE[component]} for {silent} s"
+                found.append(Standstill(component, said, f"./finhouse logs {component}"))
+    for one in _ask(rows, FAILING):
+        said = f"{one['model']} fails: {one['last_message']}".strip(": ")
+        found.append(Standstill(one["component"], said, f"./finhouse logs {one['component']}"))
+    return found
+
+
+_SILENCE = {
+    "connect": "Nothing has been captured",
+    "transform": "Nothing has been transformed",
+    "background": "No model of the background has run",
+}
 
 
 def _ask(rows: list[Row], query: str) -> list[dict[str, Any]]:
@@ -230,7 +245,7 @@ def _ask(rows: list[Row], query: str) -> list[dict[str, Any]]:
     if not any(row.component == "clickhouse" and row.state == "running" for row in rows):
         return []
     try:
-        answer = clickhouse.query(load_settings(), query)
+        answer = clickhouse.query(load_settings(), f"{query} format JSONEachRow")
     except OSError:
         return []
     return [json.loads(line) for line in answer.splitlines()]
@@ -270,22 +285,20 @@ def _down(rows: list[Row]) -> list[str]:
     return [row.component for row in rows if row.state != "running" and row.component != "aot"]
 
 
-def _verdict(rows: list[Row], problems: list[Problem], silent: int) -> str:
+def _verdict(rows: list[Row], problems: list[Problem], standing: list[Standstill]) -> str:
     if not rows:
         return "Nothing runs. Start it: ./finhouse up"
     lines = []
-    if silent:
-        lines.append(
-            f"Nothing has been captured for {silent} s: ./finhouse logs connect. The transform loop"
-            " starts connector, worker and Kafka anew in turn."
-        )
     if down := _down(rows):
         logs = "; ".join(f"./finhouse logs {name}" for name in down)
         lines.append(f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down: {logs}")
+    # What is down does nothing, and what is refused is not transformed: that is said already.
+    said = {*down, *(("transform", "background") if problems else ())}
+    lines += [f"{one.sentence}: {one.fix}" for one in standing if one.component not in said]
     if problems:
         lines += [f"finance.{found.table}: {found.problem}." for found in problems]
         lines.append(f"Nothing is transformed until this repairs it: {problems[0].fix}")
-    return "\n".join(lines) or "Everything runs."
+    return "\n".join(lines) or FINE
 
 
 def _table(rows: list[Row]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import time
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
+import typer
 from rich.progress import Progress
 
 from infra.cli import console
@@ -21,6 +23,7 @@ from infra.embedded.jars import Library
 from infra.embedded.supervisor import Supervisor, stop_strays
 from infra.errors import FinhouseError
 from infra.settings import (
+    LOOPBACK,
     PortReservation,
     Settings,
     default_state_dir,
@@ -33,10 +36,11 @@ GIB = 1024**3
 LIVE_SECONDS = 60
 
 
-def run(only: list[str] | None, *, load: bool) -> None:
-    """Start the stack, or the named components of it.
+def run(only: list[str] | None, *, load: bool, browse: bool) -> int:
+    """Start the stack, or the named components of it; `browse` opens a dashboard that did not run.
 
-    Raises FinhouseError; whatever this call started is stopped again then, as it is on Ctrl-C.
+    Returns 0, or 1 if payments are generated and none reaches the live view. Raises FinhouseError;
+    whatever this call started is stopped again then, as it is on Ctrl-C.
     """
     started = time.monotonic()
     _check_names(only)
@@ -50,10 +54,19 @@ def run(only: list[str] | None, *, load: bool) -> None:
             settings = load_settings()
             library = _library()
             components = stack.components(settings, library)
-            _start(settings, library, _selected(components, only), load=load)
+            is_live = _start(settings, library, _selected(components, only), load=load)
         else:
-            settings = _cold_start(only, load=load)
+            settings, is_live = _cold_start(only, load=load)
     _closing_block(settings, time.monotonic() - started)
+    has_dashboard = only is None or "dashboard" in only
+    if browse and has_dashboard and not running and console.out.is_terminal and _has_desktop():
+        typer.launch(_dashboard(settings))
+    return 0 if is_live else 1
+
+
+def _has_desktop() -> bool:
+    """Whether a browser has somewhere to open; elsewhere a text browser could take the terminal."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def start_lock(state_dir: Path) -> filelock.BaseFileLock:
@@ -90,8 +103,8 @@ def check_disk(state_dir: Path) -> None:
         )
 
 
-def _cold_start(only: list[str] | None, *, load: bool) -> Settings:
-    """Start with nothing running."""
+def _cold_start(only: list[str] | None, *, load: bool) -> tuple[Settings, bool]:
+    """Start with nothing running; what `_start` says, too."""
     if env_path(default_state_dir()).exists():
         strays = stop_strays(default_state_dir())
         if strays:
@@ -106,7 +119,7 @@ def _cold_start(only: list[str] | None, *, load: bool) -> Settings:
         try:
             supervisor.launch()
             console.ok("prepared", str(settings.state_dir), time.monotonic() - began)
-            _start(settings, library, selected, load=load)
+            is_live = _start(settings, library, selected, load=load)
         except BaseException as error:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -114,7 +127,7 @@ def _cold_start(only: list[str] | None, *, load: bool) -> Settings:
                 console.note("stopping what was started …")
             stack.stop(supervisor)
             raise
-    return settings
+    return settings, is_live
 
 
 def _check_names(only: list[str] | None) -> None:
@@ -154,8 +167,10 @@ def _library() -> Library:
 
 def _start(
     settings: Settings, library: Library, selected: dict[str, Component], *, load: bool
-) -> None:
-    """Start the selected components and whatever lies between them, side by side."""
+) -> bool:
+    """Start the selected components and whatever lies between them, side by side; False if payments
+    are generated and none reaches the live view."""
+    is_live = True
     supervisor = Supervisor(settings)
     servers = [selected[name] for name in stack.SERVERS if name in selected]
     for component in servers:
@@ -191,11 +206,12 @@ def _start(
         supervisor.start("generator")
         console.ok("generator", "started")
     if load and {"connect", "clickhouse", "transform", "generator"} <= selected.keys():
-        _wait_for_live_payment(settings)
+        is_live = _wait_for_live_payment(settings)
     if "background" in selected:
         supervisor.start("background")  # it loads dbt: not while the first figures are on their way
     if "connect" in selected and aot.is_needed(library):
         supervisor.start("aot")
+    return is_live
 
 
 def _ready(
@@ -259,8 +275,11 @@ def _warehouse(settings: Settings, since: datetime, progress: Progress) -> tuple
     return "warehouse", f"{nodes} dbt nodes built" if tier == "build" else "goes on where it was"
 
 
-def _wait_for_live_payment(settings: Settings) -> None:
-    """Print how long after its commit the newest payment is visible in gold's live view."""
+def _wait_for_live_payment(settings: Settings) -> bool:
+    """Print how long after its commit the newest payment is visible in gold's live view; False if
+    there is none although the generator runs."""
+    from ingestion.generator import control
+
     query = (
         "SELECT toString(transaction_id) AS id, "
         "dateDiff('microsecond', committed_at, now64(6)) / 1e6 AS seconds "
@@ -278,19 +297,27 @@ def _wait_for_live_payment(settings: Settings) -> None:
                 f"\n  Live: payment {newest['id']} visible in the live view "
                 f"{newest['seconds']:.1f} s after commit."
             )
-            return
+            return True
+        now = control.status(settings)
+        if now.is_alive and now.state in ("paused", "capped"):
+            console.out.print(f"\n  No new payments. The generator says: {now.message}")
+            return True
         time.sleep(0.2)
     console.out.print(
         f"\n  No new payment reached the live view in {LIVE_SECONDS} s: "
         "./finhouse status, ./finhouse logs"
     )
+    return False
+
+
+def _dashboard(settings: Settings) -> str:
+    return f"http://{LOOPBACK}:{settings.dashboard_port}"
 
 
 def _closing_block(settings: Settings, seconds: float) -> None:
-    dashboard = f"http://127.0.0.1:{settings.dashboard_port}"
     postgres = f"{settings.postgres_host}:{settings.postgres_port}/{settings.postgres_database}"
     rows = {
-        "dashboard": dashboard,
+        "dashboard": _dashboard(settings),
         "clickhouse": f"http://{settings.clickhouse_host}:{settings.clickhouse_port}",
         "postgres": postgres,
         "kafka": settings.kafka_bootstrap,

@@ -13,29 +13,23 @@ from collections.abc import Callable
 from infra.embedded import clickhouse
 from infra.errors import FinhouseError
 from infra.settings import LOOPBACK, Settings, load_settings
-
-SILENCE_SECONDS = 60
-# A turn may end with a model that has much to catch up with.
-BACKGROUND_SILENCE_SECONDS = 300
+from infra.transform.standstill import AGES, PATIENCE
 
 
 def transform(settings: Settings) -> None:
     """A transform cycle finished lately."""
-    _expect_run(settings, "tier != 'background'", SILENCE_SECONDS)
+    _expect_work(settings, "transform")
 
 
 def background(settings: Settings) -> None:
     """A turn of the other models ended lately."""
-    _expect_run(settings, "tier = 'background'", BACKGROUND_SILENCE_SECONDS)
+    _expect_work(settings, "background")
 
 
-def _expect_run(settings: Settings, which: str, seconds: int) -> None:
-    age = clickhouse.query(
-        settings,
-        f"SELECT dateDiff('second', max(finished_at), now()) FROM ops.transform_runs WHERE {which}",
-    )
-    if int(age) > seconds:
-        raise FinhouseError(f"the last run ended {int(age)} s ago")
+def _expect_work(settings: Settings, component: str) -> None:
+    age = int(clickhouse.query(settings, AGES[component]))
+    if age > PATIENCE[component]:
+        raise FinhouseError(f"the last run ended {age} s ago")
 
 
 def generator(settings: Settings) -> None:

@@ -116,21 +116,31 @@ def unprivileged(command: list[str]) -> list[str]:
 
 
 def prepare(settings: Settings) -> None:
-    """Create the data folder on first use. Raises FinhouseError if that fails or it is damaged."""
+    """Create the data folder on first use. Raises FinhouseError if that fails or it is damaged.
+
+    It is made beside its place and moved there whole, so that a folder without a version is none
+    that initdb left unfinished: it may hold data, and is left as it is.
+    """
     data = data_dir(settings)
     if (data / "PG_VERSION").exists():
         return
     if data.exists() and any(data.iterdir()):
-        shutil.rmtree(data)  # an initdb that did not finish: it has never held anything
-    data.mkdir(parents=True, exist_ok=True)
+        raise FinhouseError(
+            f"{data} is no data folder of PostgreSQL",
+            why="its file PG_VERSION is missing: the folder is damaged, or it is something else",
+            fix="restore it from a backup, or ./finhouse down --wipe to begin with an empty one",
+        )
+    unfinished = data.with_name("postgres.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         password = Path(folder) / "password"
         password.touch(mode=0o600)
         password.write_text(settings.postgres_admin_password, encoding="utf-8")
         if os.geteuid() == 0:
-            for path in (data, Path(folder), password):
+            for path in (unfinished, Path(folder), password):
                 os.chown(path, NOBODY, NOBODY)
-        command = [str(binary("initdb")), "-D", str(data), "-U", "postgres"]
+        command = [str(binary("initdb")), "-D", str(unfinished), "-U", "postgres"]
         command += ["--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"]
         command += ["--encoding=UTF8", "--no-instructions"]
         command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -138,12 +148,13 @@ def prepare(settings: Settings) -> None:
         command += ["-c", "max_connections=50"]
         result = subprocess.run(unprivileged(command), capture_output=True, text=True, cwd="/")
     if result.returncode:
-        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise FinhouseError(
             "PostgreSQL's data folder cannot be created",
             why=(result.stderr.strip().splitlines() or ["initdb failed"])[-1],
             fix="remove that cause (./finhouse doctor may know more), then ./finhouse up",
         )
+    unfinished.rename(data)  # over an empty folder too
 
 
 def connect(settings: Settings, database: str = "postgres") -> psycopg.Connection:

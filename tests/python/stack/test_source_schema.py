@@ -67,6 +67,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
+def test_a_damaged_data_folder_is_left_as_it_is(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path)
+    data = postgres.data_dir(settings)
+    data.mkdir(parents=True)
+    relation = data / "16384"
+    relation.write_text("rows")
+    with pytest.raises(FinhouseError) as caught:
+        postgres.prepare(settings)
+    assert "PG_VERSION is missing" in (caught.value.why or "")
+    assert "down --wipe" in (caught.value.fix or "")
+    assert relation.read_text() == "rows"
+
+
+def test_a_folder_that_initdb_left_unfinished_is_made_anew(tmp_path: Path) -> None:
+    """initdb writes the version first, and may be killed at any moment after it."""
+    settings = Settings(state_dir=tmp_path, postgres_admin_password="admin")
+    data = postgres.data_dir(settings)
+    unfinished = data.with_name("postgres.new")
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("18\n")
+    if os.geteuid() == 0:
+        for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+            path.chmod(0o755)
+    postgres.prepare(settings)
+    assert (data / "global" / "pg_control").exists()
+    assert not unfinished.exists()
+
+
 def refusal(settings: Settings, folder: Path = source.MIGRATIONS) -> FinhouseError:
     with pytest.raises(FinhouseError) as caught:
         source.migrate(settings, folder)

@@ -1,31 +1,67 @@
-"""What `status` makes of capture that runs and brings nothing."""
+"""What `status` makes of parts that run and do nothing."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from infra.cli import status
-from infra.cli.status import Row
+from infra.cli.status import FINE, Problem, Row
+from infra.transform.standstill import AGES, FAILING
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, **ages: int) -> None:
+    """The warehouse says how long ago each of these components did its work; the others never."""
+    found: dict[str, list[dict[str, Any]]] = {
+        AGES[name]: [{"age": age}] for name, age in ages.items()
+    }
+    monkeypatch.setattr(status, "_ask", lambda rows, query: found.get(query, []))
 
 
 @pytest.mark.parametrize(
-    ("uptime", "age", "silent"),
+    ("component", "uptime", "age", "silent"),
     [
-        (900, 1, 0),
-        (900, 75, 75),
-        (20, 4_000, 0),  # the stack was down meanwhile, and its worker has just started
-        (70, 4_000, 70),
-        (None, 4_000, 0),
-        (900, None, 0),  # nothing was ever captured: a first start
+        ("connect", 900, 1, 0),
+        ("connect", 900, 75, 75),
+        ("connect", 20, 4_000, 0),  # the stack was down meanwhile, and its worker has just started
+        ("connect", 70, 4_000, 70),
+        ("connect", None, 4_000, 0),
+        ("connect", 900, None, 0),  # nothing was ever captured: a first start
+        ("transform", 900, 59, 0),
+        ("transform", 900, 61, 61),  # as when the project does not parse
+        ("background", 900, 61, 0),
+        ("background", 900, 301, 301),
     ],
 )
-def test_silence_is_said_once_the_worker_had_the_time(
-    monkeypatch: pytest.MonkeyPatch, uptime: int | None, age: int | None, silent: int
+def test_silence_is_said_once_the_component_had_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+    component: str,
+    uptime: int | None,
+    age: int | None,
+    silent: int,
 ) -> None:
-    found = [] if age is None else [{"age": age}]
-    monkeypatch.setattr(status, "_ask", lambda rows, query: found)
-    rows = [Row("connect", "running", 1, 8083, uptime, 0)]
-    assert status.silence(rows) == silent
-    verdict = status._verdict(rows, [], silent)
-    assert (verdict == "Everything runs.") == (silent == 0)
-    assert not silent or f"Nothing has been captured for {silent} s" in verdict
+    answers(monkeypatch, **({} if age is None else {component: age}))
+    rows = [Row(component, "running", 1, 8083, uptime, 0)]
+    verdict = status._verdict(rows, [], status.standstills(rows))
+    assert (verdict == FINE) == (silent == 0)
+    assert not silent or f" for {silent} s: ./finhouse logs {component}" in verdict
+
+
+def test_what_is_down_or_refused_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, connect=500, transform=500)
+    rows = [Row(name, "running", 1, None, 900, 0) for name in ("connect", "transform")]
+    problem = Problem("disputes", "found the table empty", "./finhouse recapture")
+    verdict = status._verdict(rows, [problem], status.standstills(rows))
+    assert "captured for 500 s" in verdict and "transformed for" not in verdict
+    rows[0] = Row("connect", "failed", 1, None, 900, 0)
+    verdict = status._verdict(rows, [problem], status.standstills(rows))
+    assert "connect is down" in verdict and "captured for" not in verdict
+
+
+def test_a_model_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = {"model": "fct_x", "component": "background", "last_message": "Code: 241"}
+    monkeypatch.setattr(status, "_ask", lambda rows, query: [failing] if query == FAILING else [])
+    rows = [Row("background", "running", 1, None, 10, 0)]
+    verdict = status._verdict(rows, [], status.standstills(rows))
+    assert verdict == "fct_x fails: Code: 241: ./finhouse logs background"
