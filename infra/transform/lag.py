@@ -2,7 +2,8 @@
 
 A sampler asks, many times a second, how far each layer is. Afterwards each payment that was
 committed meanwhile gets, per layer, the first sample that showed it. The figures are therefore
-upper bounds: a sampling interval (0.1 s) and one query too high.
+upper bounds: a sampling interval (0.1 s) and one query too high. When Debezium read the change and
+when Kafka took it stand in the change itself.
 
 The live view reads the log of bronze itself, so that it shows what is there when it is asked. It is
 asked every two seconds, as by the Overview, and by a thread of its own: the sampler does not wait
@@ -48,7 +49,8 @@ Moments = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Seconds from commit to being visible in one layer, over all rows of the measurement."""
+    """Seconds from commit to having passed one hop, over all rows of the measurement: to being read
+    by Debezium, written to Kafka, visible in a layer of the warehouse."""
 
     layer: str
     rows: int
@@ -62,8 +64,8 @@ def measure(
 ) -> list[Lag]:
     """Sample for so many seconds, then compare with the commit times of the rows.
 
-    Layers: bronze, live (the live view, answered), silver, gold. Raises FinhouseError if nothing
-    was committed.
+    Layers: debezium, kafka, bronze, live (the live view, answered), silver, gold. Raises
+    FinhouseError if nothing was committed.
     """
     client = connect(settings)
     samples: dict[str, list[tuple[float, int]]] = {layer: [] for layer in LAYERS}
@@ -83,7 +85,11 @@ def measure(
     until = datetime.now(UTC) - timedelta(seconds=tail)
     rows = client.query(
         """
-        select _offset, toFloat64(_committed_at)
+        select
+            _offset,
+            toFloat64(_committed_at),
+            toFloat64(_captured_at),
+            toFloat64(_published_at)
         from bronze.transactions
         where
             _offset > {first:Int64}
@@ -101,12 +107,13 @@ def measure(
             fix="./finhouse gen --resume, ./finhouse status",
         )
     offsets = np.asarray(rows[0], dtype=np.int64)
-    committed = np.asarray(rows[1], dtype=np.float64)
+    committed, captured, published = (np.asarray(row, dtype=np.float64) for row in rows[1:])
     visible = {layer: visible_at(layer, samples[layer], offsets) for layer in LAYERS}
+    visible |= {"debezium": captured, "kafka": published}
     visible["live"] = visible_in_answer(answers, visible["bronze"])
     lags = {
         layer: np.percentile(visible[layer] - committed, [50, 95, 99])
-        for layer in ("bronze", "live", "silver", "gold")
+        for layer in ("debezium", "kafka", "bronze", "live", "silver", "gold")
     }
     return [Lag(layer, len(offsets), *map(float, found)) for layer, found in lags.items()]
 
