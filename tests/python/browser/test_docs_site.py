@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Request, expect, sync_playwright
 
+from infra.cli.docs import LEAST_HEALTH
 from infra.docs import site
 from infra.settings import Settings
 
@@ -102,6 +103,7 @@ def test_site_is_complete_and_small(built: site.Site) -> None:
     assert built.bytes < 12_000_000
     # What has no origin reads a clock or is written out in the query.
     assert built.columns - built.traced < 0.06 * built.columns
+    assert built.health >= LEAST_HEALTH
 
 
 def test_nothing_is_left_of_the_building(built: site.Site) -> None:

@@ -216,49 +216,6 @@ def test_a_new_snapshot_counts_nothing_twice_and_misses_no_delete(world: World) 
     assert problems() == {}
 
 
-def test_a_table_that_a_new_snapshot_found_empty_is_refused(world: World) -> None:
-    world.write(
-        "insert into finance.disputes values (%s, %s, 2.50, 'EUR', 'opened', 'fraudulent', %s)",
-        uuid4(),
-        uuid4(),
-        f"{DAY} 09:00Z",
-    )
-    world.settle()
-    lose_the_position(world)
-    world.write("delete from finance.disputes")
-    connector.apply(world.settings)
-    eventually(problems, 90)
-    assert set(problems()) == {"disputes"}
-    assert "found the table empty" in problems()["disputes"]
-    assert FIX in attempt("status").stdout
-    assert FIX in attempt("doctor").stdout
-    assert FIX in finhouse("logs", "transform", "-n", "50")
-    repaired(world)
-    assert world.one("select count() from silver.disputes_state final where _is_deleted = 0") == 0
-
-
-def test_messages_deleted_before_they_were_read_are_noticed(world: World) -> None:
-    world.pay("10.00", at=f"{DAY} 12:00Z")
-    world.settle()
-    eventually(lambda: complete_until(world) > world.one(END), 30)
-    read = kafka.last_offsets(world.settings)["transactions"]
-    supervisor = Supervisor(world.settings)
-    supervisor.stop("clickhouse")
-    for _ in range(5):
-        world.pay("5.00", at=f"{DAY} 12:01Z")
-    topic = TopicPartition(kafka.topic_of("transactions"), 0)
-    admin = AdminClient({"bootstrap.servers": world.settings.kafka_bootstrap})
-    # five messages at least; how many markers lie between them is Debezium's affair
-    eventually(lambda: kafka.last_offsets(world.settings)["transactions"] >= read + 5, 30)
-    topic.offset = kafka.last_offsets(world.settings)["transactions"] + 1
-    admin.delete_records([topic])[topic].result()
-    supervisor.start("clickhouse")
-    eventually(problems, 90)
-    assert set(problems()) == {"transactions"}
-    assert "Kafka deleted messages before they were read" in problems()["transactions"]
-    repaired(world)
-
-
 END = "select max(_offset) from bronze.transactions"
 
 
@@ -286,16 +243,70 @@ def test_what_kafka_deletes_after_it_was_read_is_no_gap(world: World) -> None:
     assert world.differences() == []
 
 
-def test_a_topic_that_was_made_again_is_refused(world: World) -> None:
-    world.pay("10.00", at=f"{DAY} 14:00Z")
+def found_empty(world: World) -> None:
+    """A new snapshot finds a table empty, so that no message says that its rows are gone."""
+    world.write(
+        "insert into finance.disputes values (%s, %s, 2.50, 'EUR', 'opened', 'fraudulent', %s)",
+        uuid4(),
+        uuid4(),
+        f"{DAY} 09:00Z",
+    )
     world.settle()
-    name = kafka.topic_of("transactions")
+    lose_the_position(world)
+    world.write("delete from finance.disputes")
+    connector.apply(world.settings)
+    eventually(problems, 90)
+    assert set(problems()) == {"disputes"}
+    assert "found the table empty" in problems()["disputes"]
+    assert FIX in attempt("status").stdout
+    assert FIX in attempt("doctor").stdout
+    assert FIX in finhouse("logs", "transform", "-n", "50")
+
+
+def deleted_unread(world: World) -> None:
+    """Kafka deletes messages while ClickHouse, which has not read them, is away."""
+    id = world.pay("10.00", at=f"{DAY} 12:00Z")
+    arrived = f"select count() from bronze.transactions where position(after, '{id}') > 0"
+    eventually(lambda: world.one(arrived) and complete_until(world) > world.one(END), 60)
+    read = kafka.last_offsets(world.settings)["transactions"]
+    supervisor = Supervisor(world.settings)
+    supervisor.stop("clickhouse")
+    for _ in range(5):
+        world.pay("5.00", at=f"{DAY} 12:01Z")
+    topic = TopicPartition(kafka.topic_of("transactions"), 0)
+    admin = AdminClient({"bootstrap.servers": world.settings.kafka_bootstrap})
+    # five messages at least; how many markers lie between them is Debezium's affair
+    eventually(lambda: kafka.last_offsets(world.settings)["transactions"] >= read + 5, 30)
+    topic.offset = kafka.last_offsets(world.settings)["transactions"] + 1
+    admin.delete_records([topic])[topic].result()
+    supervisor.start("clickhouse")
+    eventually(lambda: "transactions" in problems(), 90)
+    assert "Kafka deleted messages before they were read" in problems()["transactions"]
+
+
+def made_again(world: World) -> None:
+    """A topic is deleted and made: its offsets begin at 0."""
+    name = kafka.topic_of("refunds")
     admin = AdminClient({"bootstrap.servers": world.settings.kafka_bootstrap})
     admin.delete_topics([name])[name].result()
     eventually(lambda: name not in admin.list_topics(timeout=10).topics, 30)
     admin.create_topics([NewTopic(name, 1, 1)])[name].result()
-    eventually(lambda: "made again" in problems().get("transactions", ""), 60)
+    eventually(lambda: "made again" in problems().get("refunds", ""), 60)
+
+
+def test_what_cannot_be_right_is_refused_and_one_command_repairs_it(world: World) -> None:
+    found_empty(world)
+    deleted_unread(world)
+    made_again(world)
+    assert set(problems()) == {"disputes", "transactions", "refunds"}
     repaired(world)
+    assert world.one("select count() from silver.disputes_state final where _is_deleted = 0") == 0
     world.pay("11.00", at=f"{DAY} 14:01Z")
+    world.write(
+        "insert into finance.refunds values (%s, %s, 2.50, 'EUR', 'pending', 'damaged', %s)",
+        uuid4(),
+        uuid4(),
+        f"{DAY} 15:00Z",
+    )
     world.settle()
     assert world.differences() == []
