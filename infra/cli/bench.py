@@ -70,3 +70,39 @@ def strategies(
             "yes" if cost.is_atomic else "no",
         )
     console.out.print(table)
+
+
+@app.command()
+def dashboard(
+    viewers: Annotated[int, typer.Option(help="Viewers at once.", min=1, max=200)] = 20,
+    seconds: Annotated[float, typer.Option(help="How long they look.", min=5)] = 60,
+    every: Annotated[float, typer.Option(help="Seconds from run to run.", min=1)] = 5,
+    json: Json = False,
+) -> None:
+    """Time every page of the running stack's dashboard, then the Overview with many viewers."""
+    from rich.table import Table
+
+    from infra.bench import dashboard as benchmark
+
+    visited = benchmark.pages(console.note)
+    looked = benchmark.crowd(viewers, seconds, every, console.note)
+    if json:
+        found = {
+            "pages": list(map(dataclasses.asdict, visited)),
+            "crowd": dataclasses.asdict(looked),
+        }
+        print(jsonlib.dumps(found, indent=2))
+        return
+    titles = ("first s", "again s", "queries", "p50 ms", "p95 ms", "longest ms", "errors")
+    table = Table("page", *titles, box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for page in visited:
+        times = (f"{page.first:.2f}", f"{page.again:.2f}", f"{page.queries}")
+        asked = (page.query_p50, page.query_p95, page.query_longest)
+        table.add_row(page.page, *times, *(f"{ms:,.0f}" for ms in asked), f"{page.errors}")
+    console.out.print(table)
+    console.out.print(
+        f"\n{looked.viewers} viewers, {looked.visits} runs of the Overview: p50 {looked.p50:.2f} s,"
+        f" p95 {looked.p95:.2f} s, longest {looked.longest:.2f} s, {looked.errors} errors"
+    )
