@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import bar
+from dashboard import bar, signin
 
 ICON = Path(__file__).parent / "static" / "icon.png"
 SIDEBAR_WIDTH = 288
@@ -15,6 +15,8 @@ st.set_page_config(
     page_title="finhouse", page_icon=str(ICON), layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
 )
 st.logo(str(ICON), size="large")
+
+signin.gate()
 
 page = st.navigation(
     {

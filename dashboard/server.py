@@ -6,7 +6,9 @@ GET /lineage/     the site that `./finhouse docs` builds
 
 The API speaks JSON. Amounts are decimal text, so that no reader's float rounds them; ratios are
 numbers. An error has the keys `error`, `why` and `fix`: 400 for parameters, 503 where the warehouse
-does not answer. It reads what the pages read, as their ClickHouse user and through their cache.
+does not answer, 401 where people sign in and the request has no cookie of somebody who did; only
+/api/health is open then. It reads what the pages read, as their ClickHouse user and through their
+cache.
 """
 
 from __future__ import annotations
@@ -23,13 +25,14 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from dashboard import data, ui
+from dashboard import data, signin, ui
 from dashboard.queries import api, overview
 from infra.docs.site import SITE
 from infra.errors import FinhouseError
 
 MOST_DAYS = 366
 NO_SITE = "There is no documentation site yet: ./finhouse docs builds it.\n"
+SIGN_IN = "sign in to the dashboard with this browser"
 USAGE = "GET /api/kpis?from=2026-11-01&to=2026-11-08: UTC days, `to` is the day after the last"
 
 
@@ -108,14 +111,23 @@ def _health(request: Request) -> Response:
 
 
 def _kpis(request: Request) -> Response:
+    if not signin.allows(request.cookies):
+        return _signed_out()
     return _answer(lambda: kpis(dict(request.query_params)))
+
+
+def _signed_out() -> Response:
+    document = {"error": "not signed in", "why": "this dashboard asks who looks", "fix": SIGN_IN}
+    return JSONResponse(document, 401, headers={"Cache-Control": "no-store"})
 
 
 class _Lineage(StaticFiles):
     """The documentation site; says how to build it where there is none."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if SITE.exists():
+        if not signin.allows(Request(scope).cookies):
+            await _signed_out()(scope, receive, send)
+        elif SITE.exists():
             await super().__call__(scope, receive, send)
         else:
             missing = PlainTextResponse(NO_SITE, 404)
