@@ -20,12 +20,18 @@ from typing import Any
 
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from dashboard import data, signin, ui
+from dashboard import data, editor, signin, ui
 from dashboard.queries import api, overview
 from infra.docs.site import SITE
 from infra.errors import FinhouseError
@@ -139,6 +145,7 @@ app = st.App(
     routes=[
         Route("/api/health", _health),
         Route("/api/kpis", _kpis),
+        Route(f"/{editor.ADDRESS}", lambda _: FileResponse(editor.BUNDLE)),
         # Without the slash the pages' own router would answer.
         Route("/lineage", lambda _: RedirectResponse("/lineage/")),
         Mount("/lineage", _Lineage(directory=SITE, html=True, check_dir=False)),

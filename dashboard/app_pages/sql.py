@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import bar, data, exports, formats, ui, workbench
+from dashboard.editor import sql_editor
 from dashboard.queries import overview
 from dashboard.queries import sql as queries
 from infra.errors import FinhouseError
@@ -25,12 +26,6 @@ HISTORY = 20
 POLL = "0.5s"
 # what answers sooner is shown at once, without a word of waiting
 AT_ONCE_S = 0.4
-
-# Streamlit has no monospaced text area.
-MONOSPACE = (
-    '<style>.st-key-q textarea {font-family: "Source Code Pro", monospace; font-size: 13px;'
-    " tab-size: 4;}</style>"
-)
 
 state = st.session_state
 filters = bar.current("sql")
@@ -66,9 +61,19 @@ def finish() -> None:
         older.statement.forget_rows()
 
 
+def hold(sql: str) -> None:
+    """Keep what the editor shows, in the address too."""
+    state.q = sql
+    if sql:
+        st.query_params["q"] = sql
+    else:
+        st.query_params.pop("q", None)
+
+
 def edit(sql: str) -> None:
     """Put a statement into the editor."""
-    state.q = sql
+    hold(sql)
+    state.edition += 1
 
 
 def edit_and_start(sql: str) -> None:
@@ -101,16 +106,39 @@ def schema() -> pd.DataFrame:
     return pd.DataFrame(result.rows, columns=[column.name for column in result.columns])
 
 
+def follow_address() -> None:
+    """The editor has what the address asks for; an address without gets what the editor has."""
+    state.setdefault("edition", 0)
+    asked = st.query_params.get("q")
+    if asked is None:
+        hold(state.get("q", ""))
+    elif asked != state.get("q"):
+        edit(asked)
+
+
+def names() -> dict[str, dict[str, list[str]]]:
+    """Columns by table by database, to complete from; none while the schema cannot be read."""
+    try:
+        known = schema()
+    except FinhouseError:
+        return {}
+    found: dict[str, dict[str, list[str]]] = {}
+    for database, table_name, column in known[["database", "table", "name"]].itertuples(
+        index=False
+    ):
+        found.setdefault(database, {}).setdefault(table_name, []).append(column)
+    return found
+
+
 def editor() -> None:
     """The statement and what can be done with it."""
-    st.html(MONOSPACE)
-    sql = st.text_area(
-        "Statement",
+    sql_editor(
+        state.q,
+        state.edition,
+        names(),
+        key="editor",
         height=EDITOR_HEIGHT,
-        key="q",
-        bind="query-params",
-        placeholder="select …",
-        label_visibility="collapsed",
+        on_change=lambda: hold(state.editor.text),
     )
     is_running = "running" in state
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -139,7 +167,7 @@ def editor() -> None:
             key="cancel",
         )
     st.caption(limits_line())
-    if not sql:
+    if not state.q:
         examples()
 
 
@@ -376,6 +404,7 @@ def entry(position: int, ended: Ended) -> None:
 
 
 head()
+follow_address()
 work, tables = st.columns([2, 1])
 with work:
     editor()

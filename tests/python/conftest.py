@@ -37,6 +37,7 @@ _TOGETHER = {
     "stack": (
         "/stack/",
         "/browser/test_live_number",
+        "/browser/test_pages",
         "/dashboard/test_filters_on_stack",
         "/dashboard/test_on_stack",
         "/dashboard/test_sql",

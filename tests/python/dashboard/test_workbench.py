@@ -105,7 +105,7 @@ def press(app: AppTest, key: str) -> AppTest:
 
 
 def run_statement(app: AppTest, sql: str) -> AppTest:
-    app.text_area(key="q").set_value(sql).run()
+    app.session_state.q = sql
     return press(app, "run")
 
 
@@ -132,7 +132,7 @@ def test_it_opens_with_limits_examples_and_tables(analyst: Analyst, open_sql: Op
         "English name.",
     ]
     press(app, "Volume per day")
-    assert app.text_area(key="q").value == queries.EXAMPLES["Volume per day"]
+    assert app.session_state.q == queries.EXAMPLES["Volume per day"]
     assert analyst.asked == []
 
 
@@ -156,14 +156,19 @@ def test_a_link_fills_the_editor_and_runs_nothing(
 ) -> None:
     app = open_sql(q=sql)
     assert not app.exception
-    assert app.text_area(key="q").value == sql
+    assert app.session_state.q == sql
     assert analyst.asked == []
     press(app, "run")
     assert analyst.asked == [sql]
 
 
-def test_the_address_holds_what_is_typed(analyst: Analyst, open_sql: OpenSql) -> None:
-    assert open_sql().text_area(key="q").proto.query_param_key == "q"
+def test_the_address_holds_what_is_in_the_editor(analyst: Analyst, open_sql: OpenSql) -> None:
+    app = press(open_sql(), "Volume per day")
+    assert app.query_params["q"] == queries.EXAMPLES["Volume per day"]
+    app.query_params["q"] = "select 2"  # a link of another page, in the same session
+    assert app.run().session_state.q == "select 2"
+    del app.query_params["q"]  # the sidebar leads here again
+    assert app.run().query_params["q"] == "select 2"
 
 
 @pytest.mark.parametrize("sql", ["", "  \n "])
@@ -188,7 +193,7 @@ def test_a_result_that_is_too_large_can_be_cut(analyst: Analyst, open_sql: OpenS
     analyst.error = None
     press(app, "run_limited")
     shorter = queries.limited("select * from silver.transactions_state", 100)
-    assert analyst.asked[-1] == app.text_area(key="q").value == shorter
+    assert analyst.asked[-1] == app.session_state.q == shorter
     assert len(table(app)) == 1
 
 
@@ -265,11 +270,11 @@ def test_history_runs_again_and_edits(analyst: Analyst, open_sql: OpenSql) -> No
     run_statement(app, "select 2")
     assert [code.value for code in app.code][-2:] == ["select 2", "select 1"]
     press(app, "edit_1")
-    assert app.text_area(key="q").value == "select 1"
+    assert app.session_state.q == "select 1"
     assert analyst.asked == ["select 1", "select 2"]
     press(app, "again_0")
     assert analyst.asked == ["select 1", "select 2", "select 2"]
-    assert app.text_area(key="q").value == "select 2"
+    assert app.session_state.q == "select 2"
 
 
 def test_history_is_short_and_keeps_no_results(analyst: Analyst, open_sql: OpenSql) -> None:
@@ -289,7 +294,7 @@ def test_explain_asks_for_the_plan(analyst: Analyst, open_sql: OpenSql) -> None:
     press(app, "explain")
     assert "Limit\n  Read" in [code.value for code in app.code]
     assert analyst.asked == [queries.explained("select 1")]
-    assert app.text_area(key="q").value == "select 1"
+    assert app.session_state.q == "select 1"
 
 
 def test_a_table_can_be_put_into_the_editor(analyst: Analyst, open_sql: OpenSql) -> None:
@@ -297,9 +302,7 @@ def test_a_table_can_be_put_into_the_editor(analyst: Analyst, open_sql: OpenSql)
     app.segmented_control(key="schema_database").set_value("silver").run()
     assert app.selectbox(key="schema_table").value == "fx_rates_state"
     press(app, "schema_edit")
-    assert app.text_area(key="q").value == (
-        "select\n    rate_to_eur\nfrom silver.fx_rates_state\nlimit 100"
-    )
+    assert app.session_state.q == ("select\n    rate_to_eur\nfrom silver.fx_rates_state\nlimit 100")
     assert analyst.asked == []
 
 
