@@ -28,7 +28,11 @@ def configuration(settings: Settings) -> Path:
     return settings.config_dir / "connect.properties"
 
 
-def properties(bootstrap: str, port: int, plugins: Path, data: str = "connect") -> str:
+DATA = "connect"
+OFFSETS_TOPIC = f"{DATA}-offsets"
+
+
+def properties(bootstrap: str, port: int, plugins: Path, data: str = DATA) -> str:
     """Text of connect.properties; `data` prefixes the names of the worker's own topics."""
     values = {
         "bootstrap.servers": bootstrap,

@@ -90,3 +90,9 @@ def command(
         options = [f"-XX:AOTCache={cache}"]
     class_path = ":".join(str(path) for path in library.class_path)
     return [*line, *options, "-cp", class_path, program.main_class, str(configuration)]
+
+
+def tool(library: Library, main_class: str) -> list[str]:
+    """The command that runs one of Kafka's tools once; its arguments follow."""
+    program = Program("tool", main_class, ("-XX:TieredStopAtLevel=1",))
+    return command(library, program, Path(), options=["-XX:+UseSerialGC"])[:-1]

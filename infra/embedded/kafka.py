@@ -89,9 +89,8 @@ def prepare(settings: Settings, library: Library) -> None:
 
 def format_storage(library: Library, configuration: Path) -> None:
     """Give the data folder a cluster id. Raises FinhouseError if Kafka refuses."""
-    tool = java.Program("format", "kafka.tools.StorageTool", ("-XX:TieredStopAtLevel=1",))
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    line = java.command(library, tool, configuration, options=["-XX:+UseSerialGC"])[:-1]
+    line = java.tool(library, "kafka.tools.StorageTool")
     result = subprocess.run(
         [*line, "format", "-t", cluster.replace("-", "_"), "-c", str(configuration)],
         capture_output=True,

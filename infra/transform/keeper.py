@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import psycopg
 
+from infra.embedded import transactions
 from infra.embedded.supervisor import Supervisor
 from infra.errors import FinhouseError
 from infra.settings import Settings
@@ -80,10 +81,13 @@ class Keeper(threading.Thread):
             log.error("the Debezium connector failed, started anew: %s", found.cause)
             connector.restart(self._settings)
             return True
-        if found and (found.is_held or found.connector == "ABSENT"):
+        position = sum(kafka.ends(self._settings).values())
+        # Held back by somebody, or not made yet. A worker that cannot read what it stored knows of
+        # no connector either, but what that one captured is there.
+        if found and (found.is_held or (found.connector == "ABSENT" and not position)):
             self._progress.since = now
             return False
-        stalled = self._progress.seen(sum(kafka.ends(self._settings).values()), now)
+        stalled = self._progress.seen(position, now)
         if stalled == 0.0:
             self._tried = 0
         seconds, name = REMEDIES[self._tried]
@@ -107,6 +111,7 @@ class Keeper(threading.Thread):
 
     def _start_anew(self, name: str) -> None:
         if name == "connector":
+            self._end_forgotten_transactions()
             with suppress(FinhouseError):  # a worker that hangs: the next remedy
                 connector.restart(self._settings, only_failed=False)
             return
@@ -116,3 +121,13 @@ class Keeper(threading.Thread):
         if supervisor.processes().get("connect", {}).get("pid"):
             supervisor.stop(name)
             supervisor.start(name)
+
+    def _end_forgotten_transactions(self) -> None:
+        """Nobody reads past them. Under Compose the runbook has the commands."""
+        if not Supervisor(self._settings).is_running():
+            return
+        try:
+            for aborted in transactions.abort_hanging(self._settings):
+                log.error("Kafka had forgotten a transaction, aborted: %s", aborted)
+        except FinhouseError as error:
+            log.error("%s", error)

@@ -12,9 +12,14 @@ from contextlib import suppress
 import pytest
 from confluent_kafka import Producer
 
+from infra.embedded import transactions
+from infra.embedded.connect import OFFSETS_TOPIC
+from infra.embedded.kafka import data_dir
+from infra.embedded.supervisor import Supervisor
+from infra.errors import FinhouseError
 from infra.settings import Settings
 from infra.transform import keeper
-from ingestion import connector
+from ingestion import connector, kafka
 from ingestion.generator import load_history
 from ingestion.generator.control import configure, status
 from tests.python.stack.world import World, attempt, eventually, finhouse, traffic
@@ -83,6 +88,48 @@ def test_a_worker_that_hangs_is_replaced(world: World, monkeypatch: pytest.Monke
             os.kill(victim, signal.SIGCONT)
     outcome = eventually(_reconciled, 200)
     assert outcome["differences"] == []
+
+
+def test_a_transaction_that_kafka_forgot_is_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producer = Producer(
+        {"bootstrap.servers": world.settings.kafka_bootstrap, "transactional.id": "forgotten"}
+    )
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for topic in (kafka.topic_of("heartbeat"), OFFSETS_TOPIC):
+        producer.produce(topic, b"never committed", b'["nobody",{}]')
+    producer.flush(30)
+    supervisor = Supervisor(world.settings)
+    supervisor.stop("kafka")
+    # What a coordinator knows of it is in these logs.
+    for file in data_dir(world.settings).glob("__transaction_state-*/0*"):
+        file.unlink()
+    supervisor.start("kafka")
+    left = {kafka.topic_of("heartbeat"), OFFSETS_TOPIC}
+    assert {topic for topic, *_ in eventually(lambda: _hanging(world), 60)} == left
+    monkeypatch.setattr(keeper, "REMEDIES", ((1.0, "connector"), (900.0, "")))
+    watching = keeper.Keeper(world.settings, threading.Event())
+
+    def is_ended() -> bool:
+        with suppress(FinhouseError):  # Connect comes back
+            watching.check()
+        return _hanging(world) == []
+
+    eventually(is_ended, 120)
+    outcome = eventually(_reconciled, 200)
+    assert outcome["differences"] == []
+    lost = "select count() from bronze.heartbeat where position(_raw, 'never committed') > 0"
+    assert world.one(lost) == 0
+
+
+def _hanging(world: World) -> list[tuple[str, ...]] | None:
+    """Transactions without an end; None while Kafka starts."""
+    try:
+        return list(transactions.hanging(world.settings))
+    except FinhouseError:
+        return None
 
 
 def test_supervised_stack_is_whole_again(world: World) -> None:
