@@ -17,6 +17,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from infra.errors import FinhouseError
 from infra.settings import Settings
+from ingestion.source import published_tables
 
 TEMPLATE = Path(__file__).parent / "debezium" / "connector.json"
 NAME = "finhouse"
@@ -68,11 +69,12 @@ class _BusyError(Exception):
 
 
 def render(settings: Settings) -> dict[str, str]:
-    """Connector configuration with host, port and database filled in, and no secret."""
+    """Connector configuration with host, port, database and tables filled in, and no secret."""
     values = {
         "FINHOUSE_POSTGRES_HOST": settings.postgres_host,
         "FINHOUSE_POSTGRES_PORT": str(settings.postgres_port),
         "FINHOUSE_POSTGRES_DATABASE": settings.postgres_database,
+        "FINHOUSE_TABLES": ",".join(published_tables()),
     }
     template: dict[str, str] = json.loads(TEMPLATE.read_text(encoding="utf-8"))
     return {

@@ -7,6 +7,7 @@ transaction, and is recorded with its checksum in finance_meta.schema_migrations
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def wait_for(settings: Settings, timeout: float = 30.0, *, admin: bool = False) 
             why=str(error).strip().splitlines()[0],
             fix="./finhouse up starts it, ./finhouse logs postgres shows why it is down",
         ) from error
+
+
+def published_tables(migrations: Path = MIGRATIONS) -> list[str]:
+    """Tables that the migrations publish, with their schema: what is captured.
+
+    Read from the files, so that it is known without a connection.
+    """
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted(migrations.glob("*.sql")))
+    lists = re.findall(
+        r"(?:create publication finhouse for|alter publication finhouse add) table([^;]*?)"
+        r"(?:\bwith\b[^;]*)?;",
+        text,
+    )
+    return re.findall(r"finance\.\w+", " ".join(lists))
 
 
 def drop_slot(settings: Settings, slot: str, timeout: float = 30.0) -> int:

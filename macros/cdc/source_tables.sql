@@ -3,18 +3,23 @@
     primary key, whether its change events carry the whole old row (REPLICA IDENTITY FULL), and its
     fields with the ClickHouse type they become in silver.
     Why one place: bronze checks each message against it (a field that does not fit its type sends
-    the message to quarantine), silver types by it; two lists would drift.
+    the message to quarantine), silver types by it; two lists would drift. Python reads it, too
+    (infra/transform/comparisons.py), as plain Jinja: nothing of dbt may be called in here.
     Nullable means NULL is a legal value in Postgres; any other field that is missing is an error.
     toastable: texts long enough to be stored out of line (TOAST) in a table without full replica
     identity. A change that leaves such a text alone comes without it; silver keeps the last known one.
+    groups, amount: what reconciliation groups the rows by, times by their day in UTC, and what it adds
+    up besides counting them. A table without groups is not reconciled.
     Returns: {table: contract}; a contract is
-    {key: [field, …], full_before: bool, toastable: [field, …], fields: {field: type}}
+    {key: [field, …], groups: [field, …], amount: field, full_before: bool, toastable: [field, …],
+    fields: {field: type}}
 -#}
 {% macro source_tables() %}
     {% set timestamp = "DateTime64(6, 'UTC')" %}
     {% set tables = {
         'accounts': {
             'key': ['account_id'],
+            'groups': ['country'],
             'fields': {
                 'account_id': 'UUID',
                 'user_name': 'String',
@@ -26,6 +31,7 @@
         },
         'merchants': {
             'key': ['merchant_id'],
+            'groups': ['country', 'merchant_category'],
             'toastable': ['profile_text'],
             'fields': {
                 'merchant_id': 'UUID',
@@ -39,6 +45,7 @@
         },
         'ip_geo': {
             'key': ['ip'],
+            'groups': ['country'],
             'fields': {
                 'ip': 'String',
                 'country': 'LowCardinality(String)',
@@ -49,6 +56,8 @@
         },
         'fx_rates': {
             'key': ['rate_date', 'currency'],
+            'groups': ['currency'],
+            'amount': 'rate_to_eur',
             'fields': {
                 'rate_date': 'Date',
                 'currency': 'LowCardinality(String)',
@@ -58,6 +67,8 @@
         },
         'transactions': {
             'key': ['transaction_id'],
+            'groups': ['occurred_at', 'currency', 'status'],
+            'amount': 'amount',
             'full_before': true,
             'fields': {
                 'transaction_id': 'UUID',
@@ -75,6 +86,8 @@
         },
         'refunds': {
             'key': ['refund_id'],
+            'groups': ['created_at', 'currency', 'status'],
+            'amount': 'amount',
             'full_before': true,
             'fields': {
                 'refund_id': 'UUID',
@@ -89,6 +102,8 @@
         },
         'disputes': {
             'key': ['dispute_id'],
+            'groups': ['opened_at', 'currency', 'status'],
+            'amount': 'amount',
             'full_before': true,
             'fields': {
                 'dispute_id': 'UUID',

@@ -1,11 +1,15 @@
 {#-
-    Guards: the signed changes of a table add up to its current rows, per currency and status. Exact
-    while both are being written: the changes are taken up to the watermark of the state, from bronze
-    where the deltas table is behind it, and nothing from before the start of the history (TRUNCATE,
-    new snapshot) counts. A failure means that an event was applied twice or not at all: rebuild both with `./finhouse dbt run --full-refresh -s <state> <deltas>+`.
+    Guards: the signed changes of a table add up to its current rows, per group of the contract but the
+    first, which is a day. Exact while both are being written: the changes are taken up to the watermark
+    of the state, from bronze where the deltas table is behind it, and nothing from before the start of
+    the history (TRUNCATE, new snapshot) counts. A failure means that an event was applied twice or not
+    at all: rebuild both with `./finhouse dbt run --full-refresh -s <state> <deltas>+`.
     Args: table: name in source_fields(); log: bronze relation; state: state relation
 -#}
 {% test deltas_equal_state(model, table, log, state) %}
+{%- set contract = source_fields(table) -%}
+{%- set groups = contract.groups[1:] | join(', ') -%}
+{%- set amount = contract.amount -%}
 with not_in_deltas as (
 
     {{ signed_changes(table, log, consumer=model, limit=none) }}
@@ -14,11 +18,11 @@ with not_in_deltas as (
 
 changes as (
 
-    select currency, status, sign, amount, _offset
+    select {{ groups }}, sign, {{ amount }}, _offset
     from {{ model }}
     where _offset >= {{ history_start(log) | indent(4) }}
     union all
-    select currency, status, sign, amount, _offset
+    select {{ groups }}, sign, {{ amount }}, _offset
     from not_in_deltas
 
 ),
@@ -26,45 +30,42 @@ changes as (
 changed as (
 
     select
-        currency,
-        status,
+        {{ groups }},
         toInt64(sum(sign)) as count_rows,
-        sum(sign * amount) as total_amount
+        sum(sign * {{ amount }}) as total_amount
     from changes
     where _offset < {{ next_offset(state) }}
-    group by currency, status
+    group by {{ groups }}
 
 ),
 
 current_state as (
 
-    {{ current_rows(state, source_fields(table).key, ['currency', 'status', 'amount']) }}
+    {{ current_rows(state, contract.key, contract.groups[1:] + [amount]) }}
 
 ),
 
 stored as (
 
     select
-        currency,
-        status,
+        {{ groups }},
         toInt64(count()) as count_rows,
-        sum(amount) as total_amount
+        sum({{ amount }}) as total_amount
     from current_state
     where {{ next_offset(state) }} > {{ history_start(log) | indent(4) }}
-    group by currency, status
+    group by {{ groups }}
 
 )
 
 select
-    currency,
-    status,
+    {{ groups }},
     sum(count_rows) as difference_rows,
     sum(total_amount) as difference_amount
 from (
-    select currency, status, count_rows, total_amount from changed
+    select {{ groups }}, count_rows, total_amount from changed
     union all
-    select currency, status, -count_rows, -total_amount from stored
+    select {{ groups }}, -count_rows, -total_amount from stored
 )
-group by currency, status
+group by {{ groups }}
 having difference_rows != 0 or difference_amount != 0
 {% endtest %}

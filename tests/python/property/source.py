@@ -17,21 +17,14 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from infra.transform.comparisons import contract
+
 Key = tuple[Any, ...]
 Row = dict[str, Any]
 
-KEYS: dict[str, tuple[str, ...]] = {
-    "accounts": ("account_id",),
-    "merchants": ("merchant_id",),
-    "ip_geo": ("ip",),
-    "fx_rates": ("rate_date", "currency"),
-    "transactions": ("transaction_id",),
-    "refunds": ("refund_id",),
-    "disputes": ("dispute_id",),
-    "heartbeat": ("id",),
-}
+KEYS: dict[str, tuple[str, ...]] = {table: tuple(said["key"]) for table, said in contract().items()}
 # Tables with REPLICA IDENTITY FULL: their events carry the whole old row.
-FULL_BEFORE = ("transactions", "refunds", "disputes")
+FULL_BEFORE = tuple(table for table, said in contract().items() if said.get("full_before"))
 UNSENT = "__debezium_unavailable_value"
 # The clock of the source goes on by this much from one transaction to the next, give or take.
 TICK = timedelta(seconds=25)

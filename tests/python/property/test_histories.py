@@ -17,26 +17,10 @@ import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from tests.python.property.histories import History
-from tests.python.property.oracles import EXEMPT, ORACLES
 from tests.python.property.warehouse import Warehouse
 
 HISTORIES = int(os.environ.get("FINHOUSE_PROPERTY_HISTORIES") or 300)
 HISTORIES_PER_CYCLE = 25
-
-
-def test_every_model_of_silver_and_gold_has_an_oracle(warehouse: Warehouse) -> None:
-    models = {
-        node["name"]
-        for node in warehouse.models().values()
-        if node["resource_type"] == "model" and node["schema"] in ("silver", "gold")
-    }
-    assert models - ORACLES.keys() - EXEMPT.keys() == set()
-    assert EXEMPT.keys() <= models
-    assert not EXEMPT.keys() & ORACLES.keys()
-    assert all(EXEMPT.values())
-    # Each table has a state or deltas or both: oracles of both are registered.
-    gone = {name for name in ORACLES if not name.endswith(("_state", "_deltas"))} - models
-    assert gone == set()
 
 
 @pytest.mark.timeout(3000)  # as many histories as asked for; minutes where the cores are shared

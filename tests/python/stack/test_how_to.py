@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,8 +20,8 @@ from tests.python.stack.world import World, eventually, finhouse
 pytestmark = pytest.mark.stack
 
 
-def run(project: Path, *arguments: str) -> None:
-    """A finhouse command of the changed copy, on the stack of this test run."""
+def run(project: Path, *arguments: str) -> str:
+    """Output of a finhouse command of the changed copy, on the stack of this test run."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "infra.cli", *arguments],
         cwd=project,
@@ -31,6 +32,7 @@ def run(project: Path, *arguments: str) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
 
 
 @pytest.fixture
@@ -47,15 +49,19 @@ def project(world: World, tmp_path: Path) -> Iterator[Path]:
         )
     finhouse("up", "--no-load")
     finhouse("dbt", "run", "--select", "bronze_quarantine", "bronze_histories")
-    for name in ("bronze.payouts_mv", "bronze.payouts_queue", "bronze.payouts"):
-        world.client.command(f"drop table if exists {name} sync")
-    world.client.command("drop table if exists silver.payouts_state sync")
+    for table in ("payouts_mv", "payouts_queue", "payouts"):
+        world.client.command(f"drop table if exists bronze.{table} sync")
+    for table in ("payouts_state", "payouts_deltas"):
+        world.client.command(f"drop table if exists silver.{table} sync")
 
 
-def test_a_row_of_the_new_table_arrives_in_silver(world: World, project: Path) -> None:
+def test_a_row_of_the_new_table_arrives_in_silver_and_is_reconciled(
+    world: World, project: Path
+) -> None:
     run(project, "up", "--no-load")
     run(project, "dbt", "run", "--select", "bronze_payouts+")
-    run(project, "dbt", "test", "--select", "bronze_histories")
+    models = ["silver_payouts_state", "silver_payouts_deltas"]
+    run(project, "dbt", "test", "--select", "bronze_histories", *models)
     id = uuid4()
     world.write(
         "insert into finance.payouts values (%s, %s, 12.34, 'EUR', '2026-03-01 12:00Z')",
@@ -64,7 +70,7 @@ def test_a_row_of_the_new_table_arrives_in_silver(world: World, project: Path) -
     )
     world.write("update finance.payouts set amount = 12.35 where payout_id = %s", id)
     eventually(lambda: world.one("select count() from bronze.payouts") == 2)
-    run(project, "dbt", "run", "--select", "silver_payouts_state")
+    run(project, "dbt", "build", "--select", *models)
     found = world.ask(
         "select amount, currency, toString(paid_at) from silver.payouts_state final"
         " where payout_id = {id:UUID} and _is_deleted = 0",
@@ -73,4 +79,11 @@ def test_a_row_of_the_new_table_arrives_in_silver(world: World, project: Path) -
     assert [tuple(row) for row in found] == [
         (Decimal("12.35"), "EUR", "2026-03-01 12:00:00.000000")
     ]
+    assert world.one(
+        "select sum(sign * amount) from silver.payouts_deltas where payout_id = {id:UUID}", id=id
+    ) == Decimal("12.35")
     assert world.one("select count() from bronze.quarantine where source_table = 'payouts'") == 0
+    outcome = run(project, "reconcile", "--json")
+    compared = {one["name"]: one for one in json.loads(outcome)["comparisons"]}
+    assert {"silver.payouts_state", "silver.payouts_deltas"} <= compared.keys()
+    assert json.loads(outcome)["differences"] == []
