@@ -6,7 +6,7 @@
     unchanged model touches nothing, a changed query swaps the view only (the consumer group's
     offsets stay in Kafka, so no message is lost or read twice by intent), and --full-refresh keeps
     the log unless `--vars 'drop_bronze_logs: true'` says otherwise: it is the only copy of the past.
-    Config: topic (Kafka topic, one partition), is_live (see kafka_queue_ddl), log_retention_days (optional; whole days are dropped)
+    Config: topic (Kafka topic, one partition), is_live (see kafka_queue_ddl)
 -#}
 {% materialization kafka_log, adapter='clickhouse' %}
     {%- set log_table = this.incorporate(type='table') -%}

@@ -1,8 +1,8 @@
 {#-
     Purpose: the one shape of every bronze log.
     Ordered by offset: consumers read "everything after offset n", a range of the primary key.
-    Partitioned by ingestion day, constant within a block, so one block is one part and retention
-    drops whole days.
+    Partitioned by ingestion day, constant within a block, so one block is one part, and no merge
+    rewrites more than a day. No TTL: all below is rebuilt from the log (decision 25).
     Two projections keep a row or two per part, so that what each cycle asks costs parts and not rows:
     how far the log is, and where its history begins (history_start).
     Args: relation: the log's relation
@@ -34,8 +34,5 @@
     engine = {{ config.get('engine', 'MergeTree') }}
     partition by toDate(_ingested_at)
     order by _offset
-    {%- if config.get('log_retention_days') %}
-    ttl toDate(_ingested_at) + interval {{ config.get('log_retention_days') | int }} day
-    {%- endif %}
-    settings {{ merge_settings() }}{{ ', ttl_only_drop_parts = 1' if config.get('log_retention_days') }}
+    settings {{ merge_settings() }}
 {%- endmacro %}
