@@ -42,6 +42,8 @@
     {%- if log_is_new or log_is_dropped -%}
         {% do run_query(kafka_log_ddl(log_table)) %}
         {% do persist_docs(log_table, model) %}
+    {%- else -%}
+        {% do refresh_docs(log_table) %}
     {%- endif -%}
 
     {%- set log_uuid = run_query(

@@ -58,6 +58,8 @@
     {%- if rebuild or is_new -%}
         {% do run_query(offset_append_ddl(written)) %}
         {% do persist_docs(written, model) %}
+    {%- else -%}
+        {% do refresh_docs(target_relation) %}
     {%- endif -%}
 
     {%- set batch = sql | replace(this | string, written | string) -%}

@@ -245,3 +245,48 @@ def _deltas_from_state(warehouse: Warehouse, deltas: str, state: str) -> None:
         f"insert into from_state.{deltas} ({', '.join(columns)})"
         f" select {values} from silver.{state} final where _is_deleted = 0"
     )
+
+
+def test_a_changed_description_reaches_the_comments_and_an_unchanged_one_alters_nothing(
+    loaded: Warehouse,
+) -> None:
+    columns = {"silver.refunds_state": "amount", "bronze.refunds": "_lsn"}
+    said = {}
+    for relation, column in columns.items():
+        node = loaded.models()[relation]
+        said[relation] = [node["description"], node["columns"][column]["description"]]
+        loaded.client.command(
+            f"alter table {relation} modify comment 'old', comment column {column} 'old'"
+        )
+
+    def comments(relation: str) -> list[str]:
+        database, _, table = relation.partition(".")
+        return [
+            loaded.one(
+                f"select comment from system.{what} where database = {{database:String}}"
+                f" and {of} = {{table:String}} and name = {{name:String}}",
+                database=database,
+                table=table,
+                name=name,
+            )
+            for what, of, name in (
+                ("tables", "name", table),
+                ("columns", "table", columns[relation]),
+            )
+        ]
+
+    def count_alters() -> int:
+        loaded.client.command("system flush logs")
+        return int(
+            loaded.one(
+                "select count() from system.query_log"
+                " where type = 'QueryFinish' and query_kind = 'Alter'"
+            )
+        )
+
+    before = count_alters()
+    loaded.run("--select", "silver_refunds_state", "bronze_refunds")
+    assert {relation: comments(relation) for relation in columns} == said
+    assert count_alters() == before + 2
+    loaded.run("--select", "config.materialized:offset_append", "config.materialized:kafka_log")
+    assert count_alters() == before + 2
