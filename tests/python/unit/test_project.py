@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from dashboard.definitions import Better, Format
 from infra.settings import ROOT, Settings
 
 
@@ -26,6 +27,41 @@ def test_readme_lists_the_gold_models_as_they_are(nodes: dict[str, Any]) -> None
     found = [line for line in readme if line.startswith(("| `agg", "| `dim", "| `fct"))]
     found += [line for line in readme if line.startswith(("| `live", "| `pipe"))]
     assert found == expected
+
+
+def test_every_measure_of_a_mart_has_its_definition(nodes: dict[str, Any]) -> None:
+    """Pages take label, unit, format and direction from `meta`, and what it means from the
+    description. A measure is a number that is neither key nor rank nor metadata (`_offset`)."""
+    keys = {
+        (test["attached_node"].rpartition(".")[2], column)
+        for test in nodes.values()
+        if test.get("test_metadata", {}).get("name") == "unique_key"
+        for column in test["test_metadata"]["kwargs"]["columns"]
+    }
+    # What orders rows or says what one counts for.
+    keys |= {("agg_pending_ageing", "age_order"), ("pipeline_freshness", "hop_order")}
+    keys |= {("live_signed_payments", "sign")}
+    measures = {
+        (name, column["name"]): column
+        for name, node in models(nodes).items()
+        if name.startswith(("agg_", "live_", "pipeline_"))
+        for column in node["columns"].values()
+        if re.search(r"\b(U?Int\d+|Float\d+|Decimal)\b", column["data_type"])
+        and not column["name"].startswith("_")
+        and not column["name"].endswith("_rank")
+        and (name, column["name"]) not in keys
+    }
+    assert len(measures) > 200
+    undefined = {
+        key: sorted(missing)
+        for key, column in measures.items()
+        if (missing := {"label", "unit", "format", "better"} - column["config"]["meta"].keys())
+        or not column["description"]
+    }
+    assert undefined == {}
+    for key, column in measures.items():
+        assert column["config"]["meta"]["format"] in get_args(Format), key
+        assert column["config"]["meta"]["better"] in get_args(Better), key
 
 
 def test_every_description_ends_with_its_grain(nodes: dict[str, Any]) -> None:
