@@ -29,6 +29,24 @@ def test_readme_lists_the_gold_models_as_they_are(nodes: dict[str, Any]) -> None
     assert found == expected
 
 
+def test_readme_names_every_folder_and_file_of_settings() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = readme.partition("## How it is laid out")[2].partition("Why a number")[0]
+    there = {path.name for path in ROOT.iterdir() if path.is_dir() or path.suffix == ".yml"}
+    there -= {"target", "logs"}  # made by dbt
+    there = {name for name in there if not name.startswith((".", "__"))}
+    assert {name for name in there if not re.search(rf"\b{re.escape(name)}\b", tree)} == set()
+    seeds = {path.stem for path in (ROOT / "seeds").glob("*.csv")}
+    assert len(re.search(r"^seeds (.*)$", tree, re.M)[1].split(",")) == len(seeds)  # type: ignore[index]
+
+
+def test_readme_shows_as_many_nodes_as_there_are(nodes: dict[str, Any]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    kinds = [node["resource_type"] for node in nodes.values()]
+    built = sum(kinds.count(kind) for kind in ("model", "seed", "snapshot"))
+    assert re.findall(r"(\d+) dbt nodes built", readme) == [str(built)]
+
+
 def test_every_measure_of_a_mart_has_its_definition(nodes: dict[str, Any]) -> None:
     """Pages take label, unit, format and direction from `meta`, and what it means from the
     description. A measure is a number that is neither key nor rank nor metadata (`_offset`)."""
@@ -76,9 +94,8 @@ def test_every_description_ends_with_its_grain(nodes: dict[str, Any]) -> None:
 def test_bronze_logs_have_the_columns_their_contract_says(nodes: dict[str, Any]) -> None:
     """All logs have the one shape of kafka_log_ddl(), which reads no contract."""
     ddl = (ROOT / "macros" / "materializations" / "kafka_log_ddl.sql").read_text(encoding="utf-8")
-    assert not re.search(
-        r"\bttl\b", ddl.partition("-#}")[2]
-    )  # a rebuild would lose what is cut off
+    # A rebuild from a log that is cut off would lose rows.
+    assert not re.search(r"\bttl\b", ddl.partition("-#}")[2])
     made = dict(re.findall(r"^        (\w+) (\w+(?:\(.*?\))?)(?: codec\(.*\))?,$", ddl, re.M))
     assert len(made) == 16
     logs = {
