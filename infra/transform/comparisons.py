@@ -34,19 +34,21 @@ class Fact:
     """A table or view of gold whose measures add up over the rows of one source table.
 
     Grain: `keys`, each with what it is of a source row. `measures`: each with what one source row
-    adds to it. `day` is the key whose day is that of the table's first group. `watermarks` are the
-    tables that a live view is made from: the highest `_offset` in any says how far it is, while a
-    table has its own, and none here. A fact that
-    `has_some` of the rows only may have applied more than its highest offset says.
+    adds to it. `day` is the key whose day is that of the table's first group, if it has one.
+    `watermarks` are the tables that a live view is made from: the highest `_offset` in any says how
+    far it is, while a table has its own, and none here. A fact that
+    `has_some` of the rows only may have applied more than its highest offset says. `rows`: a select
+    that gives keys and measures, where the table itself does not.
     All expressions are ClickHouse SQL.
     """
 
     table: str
-    day: str
+    day: str | None
     keys: dict[str, str]
     measures: dict[str, str]
     watermarks: tuple[str, ...] = ()
     has_some: bool = False
+    rows: str = ""
 
 
 def contract() -> dict[str, dict[str, Any]]:
@@ -202,4 +204,65 @@ FACTS = {
         },
         {"count_disputes": "1", "total_amount": "amount"},
     ),
+}
+
+# What parity alone compares with the signed changes of a table, as far as it adds up.
+DERIVED = {
+    "silver.transactions_status_history": Fact(
+        "transactions",
+        None,
+        {"status": "status"},
+        {"balance": "1"},
+        # Payments that came into a status less those that left it have it.
+        rows="select tupleElement(side, 1) as balance, tupleElement(side, 2) as status"
+        " from silver.transactions_status_history"
+        " array join [(-1, from_status), (1, to_status)] as side where status != ''",
+    ),
+    "gold.fct_attempts_by_intent": Fact(
+        "transactions",
+        "occurred_at",
+        {
+            # As in macros/payments/intent_key.sql.
+            "intent_key": "reinterpretAsUInt128("
+            "sipHash128(account_id, merchant_id, currency, amount))",
+            "transaction_id": "transaction_id",
+            "merchant_id": "merchant_id",
+            "occurred_at": "occurred_at",
+            **_CURRENCY,
+            "amount": "amount",
+            "decline_code": "ifNull(decline_code, '')",
+        },
+        {"sign": "1"},
+    ),
+    # Each payment is an attempt of one intent. How many intents that makes does not add up.
+    "gold.fct_intents_by_day": Fact(
+        "transactions",
+        None,
+        {"merchant_id": "merchant_id", "currency_code": "currency"},
+        {"count_attempts": "1"},
+    ),
+}
+
+_ELAPSED = "toDecimal128(dateDiff('microsecond', occurred_at, _committed_at), 6) / 1000000"
+
+# And with the changes of status, each of which counts once.
+STATUS_CHANGES = {
+    "gold.fct_status_changes_by_day": Fact(
+        "transactions",
+        "change_date",
+        {
+            "change_date": "toDate(_committed_at)",
+            "from_status": "from_status",
+            "to_status": "to_status",
+            "elapsed_bucket": _BUCKET.replace("amount", f"({_ELAPSED})"),
+        },
+        {"count_changes": "1"},
+    )
+}
+
+# Tables with one row per change event of a source table.
+EVENTS = {
+    "silver.accounts_history": "accounts",
+    "silver.merchants_history": "merchants",
+    "silver.transactions_offsets": "transactions",
 }

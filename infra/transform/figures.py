@@ -11,7 +11,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.external import ExternalData
 
-from infra.transform.comparisons import FACTS, TABLES, Fact
+from infra.transform.comparisons import DERIVED, FACTS, STATUS_CHANGES, TABLES, Fact
 from infra.transform.rows import Row, Source, position, warehouse_checksum, warehouse_group
 from infra.transform.warehouse import BACKGROUND
 
@@ -130,9 +130,15 @@ class Warehouse:
             ]
             for name, source in self.sources.items()
         }
+        transactions = self.sources["transactions"]
+        self.derived, self.status_changes = (
+            [self._fact(one, fact, transactions, types[one]) for one, fact in facts.items()]
+            for facts in (DERIVED, STATUS_CHANGES)
+        )
 
     def _fact(self, name: str, fact: Fact, source: Source, types: dict[str, str]) -> Additive:
-        relation = name
+        relation = f"({fact.rows})" if fact.rows else name
+        types = source.columns | types
         watermark = name
         if fact.watermarks:
             # Written out, a view reads each table at the same moment as the watermark beside it
@@ -157,7 +163,7 @@ class Warehouse:
             keys={key: f"cast({text} as {types[key]})" for key, text in fact.keys.items()},
             measures=fact.measures,
             types=types,
-            groups={0: fact.day} | others,
+            groups=({0: fact.day} if fact.day else {}) | others,
         )
 
     def read(

@@ -26,8 +26,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from infra.embedded.supervisor import Supervisor
 from infra.errors import FinhouseError
 from infra.settings import Settings
+from infra.transform import figures, parity
 from infra.transform.batches import Batches
 from infra.transform.loop import run_tier
+from infra.transform.parity import Mismatch
 from infra.transform.project import ModelRun, Project
 from infra.transform.warehouse import connect, positions
 from ingestion.kafka import topic_of
@@ -149,6 +151,10 @@ class Warehouse:
             tiers = {"live", "slow", "background"} if is_slow else {"live"}
             self._batches[tier] = Batches(self.project, tiers, beside_the_loop=is_slow)
         return self._batches[tier].run_or(dbt, self.client)
+
+    def restart_loop(self) -> None:
+        """What a loop remembers from cycle to cycle is forgotten, as after its death."""
+        self._batches.clear()
 
     def _succeeded(self, runs: list[ModelRun]) -> list[ModelRun]:
         # An exposure is a node with nothing to do.
@@ -363,6 +369,10 @@ class Warehouse:
             if wanted != found:
                 wrong.append(describe(node["name"], columns, wanted, found))
         assert not wrong, "\n".join(wrong)
+
+    def mismatches(self) -> list[Mismatch]:
+        """What the warehouse's own thorough check finds."""
+        return parity.check(figures.Warehouse(self.client, threads=1), by_day=True)
 
 
 class Prefixes:
