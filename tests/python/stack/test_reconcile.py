@@ -14,9 +14,13 @@ import pytest
 from dashboard.queries.pipeline import differences
 from infra.embedded.supervisor import Supervisor
 from infra.settings import Settings
+from infra.transform import parity
 from infra.transform.arrival import wait_for_logs
-from infra.transform.comparisons import FACTS, TABLES
+from infra.transform.comparisons import FACTS, TABLES, Fact
+from infra.transform.figures import Warehouse
+from infra.transform.parity import model_of
 from infra.transform.reconcile import DIFFERS, EXTRA, MISSING, Difference, reconcile, record
+from infra.transform.rows import warehouse_shown
 from infra.transform.snapshot import Snapshot
 from ingestion.generator.control import configure, status
 from tests.python.stack.world import World, attempt, eventually, finhouse, traffic
@@ -246,34 +250,80 @@ def test_wrong_rows_of_deltas_are_named(world: World, payments: list[UUID]) -> N
     }
 
 
-def test_wrong_rows_of_a_fact_are_named(world: World, payments: list[UUID]) -> None:
-    fact = "gold.fct_payments_by_minute"
-    minutes = [f"{DAY} 1{n}:00:00" for n in (1, 2, 3)]
-    account = uuid4()
-    with standing(world, "fct_payments_by_minute", "fct_account_activity_by_day"):
-        world.client.command(
-            f"insert into {fact} select * replace (0 as count_payments, toDecimal128('0.01', 2) as"
-            f" total_amount) from {fact} where minute = {{minute:DateTime('UTC')}} limit 1",
-            parameters={"minute": minutes[0]},
+def plant(world: World, relation: str, fact: Fact) -> dict[tuple[str, ...], str]:
+    """One cent (or payment) too many, a lost row and an extra one: key -> what is wrong with it."""
+    types: dict[str, str] = {
+        name: type
+        for name, type in world.ask(
+            "select name, type from system.columns"
+            " where concat(database, '.', table) = {relation:String}",
+            relation=relation,
         )
+    }
+    shown = (f"assumeNotNull({warehouse_shown(name, types[name])})" for name in fact.keys)
+    label = f"[{', '.join(shown)}]"
+    is_there = " or ".join(f"sum({measure}) != 0" for measure in fact.measures)
+    # Not the newest: without it the table would be behind, which is no difference.
+    (wrong,), (lost,) = world.ask(
+        f"select {label} as label from {relation} group by {', '.join(fact.keys)}"
+        f" having {is_there} order by max(_offset), label limit 2"
+    )
+    nothing = {measure: "0" for measure in fact.measures}
+    count = next(iter(fact.measures))
+    cent = (
+        {"total_amount": "toDecimal128('0.01', 2)"} if "total_amount" in nothing else {count: "1"}
+    )
+    other = next(name for name in ("merchant_id", "account_id", "reason") if name in fact.keys)
+    id = str(uuid4())
+    new = {other: f"toUUID('{id}')" if types[other] == "UUID" else f"'{id}'"}
+    for values in (nothing | cent, nothing | {count: "1"} | new):
+        replaced = ", ".join(f"{value} as {name}" for name, value in values.items())
         world.client.command(
-            f"alter table {fact} delete where minute = {{minute:DateTime('UTC')}}",
-            parameters={"minute": minutes[1]},
-            settings=MUTATION,
+            f"insert into {relation} select * replace ({replaced})"
+            f" from (select * from {relation} where {label} = {{key:Array(String)}} limit 1)",
+            parameters={"key": wrong},
         )
-        world.client.command(
-            "insert into gold.fct_account_activity_by_day"
-            " select * replace ({account:UUID} as account_id, 1 as count_payments)"
-            " from gold.fct_account_activity_by_day where activity_date = {day:Date} limit 1",
-            parameters={"day": DAY, "account": account},
+    world.client.command(
+        f"alter table {relation} delete where {label} = {{key:Array(String)}}",
+        parameters={"key": lost},
+        settings=MUTATION,
+    )
+    extra = [id if name == other else text for name, text in zip(fact.keys, wrong, strict=True)]
+    return {tuple(wrong): DIFFERS, tuple(lost): MISSING, tuple(extra): EXTRA}
+
+
+def test_wrong_rows_of_every_fact_are_named_at_once(world: World) -> None:
+    for reason in ("one", "two", "three"):  # so many keys of each fact at least
+        payment = world.pay("9.00", at=f"{DAY} 14:00Z", device=reason, ip="192.0.2.1")
+        world.write(
+            "insert into finance.refunds values (%s, %s, 1, 'EUR', 'succeeded', %s, now())",
+            uuid4(),
+            payment,
+            reason,
         )
+        world.write(
+            "insert into finance.disputes values (%s, %s, 1, 'EUR', 'opened', %s, now())",
+            uuid4(),
+            payment,
+            reason,
+        )
+    tables = {name: fact for name, fact in FACTS.items() if not fact.watermarks}
+    with standing(world, *map(model_of, tables)):
+        planted = {name: plant(world, name, fact) for name, fact in tables.items()}
         found = found_in(world)
-    live = "gold.live_payments_by_minute"  # made from the fact
-    assert set(found) == {fact, live, "gold.fct_account_activity_by_day"}
-    assert keys_of(found[fact], "minute") == {minutes[0]: DIFFERS, minutes[1]: MISSING}
-    assert keys_of(found[live], "minute") == keys_of(found[fact], "minute")
-    activity = found["gold.fct_account_activity_by_day"]
-    assert keys_of(activity, "account_id") == {str(account): EXTRA}
+        unequal = parity.check(Warehouse(world.client, 2), by_day=True)
+    # A live view is made from its fact.
+    live = {"gold.live_payments_by_minute": planted["gold.fct_payments_by_minute"]}
+    named = {
+        name: {
+            tuple(str(key.key[column]) for column in FACTS[name].keys): key.problem
+            for difference in differences
+            for key in difference.keys
+        }
+        for name, differences in found.items()
+    }
+    assert named == planted | live
+    assert {one.model for one in unequal} == set(map(model_of, tables))
 
 
 def test_wrong_rows_of_a_dimension_are_named(world: World) -> None:
