@@ -92,6 +92,22 @@ def explain(manifest: Json) -> None:
                 manifest["nodes"][test["unique_id"]] = test
 
 
+def tested(manifest: Json) -> int:
+    """Columns of models that a dbt test of their own names; asked before explain()."""
+    return len(
+        {
+            (test["attached_node"], column)
+            for test in manifest["nodes"].values()
+            if test["resource_type"] == "test" and test.get("test_metadata")
+            for column in [
+                *filter(None, [test.get("column_name")]),
+                *(test["test_metadata"]["kwargs"].get("columns") or []),
+            ]
+            if str(test.get("attached_node")).startswith("model.")
+        }
+    )
+
+
 def followable(sql: str) -> str:
     """A query with the same lineage, without what the lineage parser cannot follow."""
     sql = _WATERMARK.sub("0", sql)

@@ -70,16 +70,13 @@ def build(settings: Settings, report: Report, folder: Path = SITE) -> Site:
             types += f", {unknown} tables it has not yet from the contracts"
         done("dbt docs", f"types from {types}")
 
+        tested = artifacts.tested(manifest)
         artifacts.explain(manifest)
         _write(work, manifest, catalog)
         models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
         columns = sum(len(model["columns"]) for model in models)
         traced = _column_lineage(work, pages / "columns", models)
         done("column lineage", f"{traced} of {columns} columns traced")
-        # docglow calls a source's columns untested whatever tests they have; dbt docs shows them.
-        for source in (*manifest["sources"].values(), *catalog["sources"].values()):
-            source["columns"] = {}
-        _write(work, manifest, catalog)
         health = _health(work, pages / "health")
         done("health, star schema", f"{health:.0f} of 100")
 
@@ -88,6 +85,7 @@ def build(settings: Settings, report: Report, folder: Path = SITE) -> Site:
             models=len(models),
             columns=columns,
             traced=traced,
+            tested=tested,
             health=f"{health:.0f}",
             types=types,
             built=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
