@@ -8,7 +8,8 @@ Three things are added or rewritten, in copies that only the tools see:
   batch read the very table it goes to, the ARRAY JOIN of the signed changes hides a column in a
   tuple.
 - What the project says in its own way is said in the tools' way: a column that bears the name of a
-  dimension's key refers to that dimension, an enforced contract tests each of its columns.
+  dimension's key refers to that dimension, an enforced contract tests each of its columns, as do
+  the types that a seed is loaded with.
 """
 
 from __future__ import annotations
@@ -85,10 +86,12 @@ def explain(manifest: Json) -> None:
         if model.get("compiled_code"):
             model["compiled_code"] = followable(model["compiled_code"])
     _relate(manifest, models)
-    for model in models:
-        if model["contract"]["enforced"]:
-            for column in model["columns"].values():
-                test = _contract_test(model, column)
+    seeds = [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
+    for node in (*models, *seeds):
+        is_enforced = node.get("contract", {}).get("enforced", False)
+        for column in node["columns"].values():
+            if is_enforced or column["name"] in (node["config"].get("column_types") or {}):
+                test = _contract_test(node, column)
                 manifest["nodes"][test["unique_id"]] = test
 
 
