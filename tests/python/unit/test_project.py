@@ -40,13 +40,6 @@ def test_readme_names_every_folder_and_file_of_settings() -> None:
     assert len(re.search(r"^seeds (.*)$", tree, re.M)[1].split(",")) == len(seeds)  # type: ignore[index]
 
 
-def test_readme_shows_as_many_nodes_as_there_are(nodes: dict[str, Any]) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    kinds = [node["resource_type"] for node in nodes.values()]
-    built = sum(kinds.count(kind) for kind in ("model", "seed", "snapshot"))
-    assert re.findall(r"(\d+) dbt nodes built", readme) == [str(built)]
-
-
 def test_every_measure_of_a_mart_has_its_definition(nodes: dict[str, Any]) -> None:
     """Pages take label, unit, format and direction from `meta`, and what it means from the
     description. A measure is a number that is neither key nor rank nor metadata (`_offset`)."""
