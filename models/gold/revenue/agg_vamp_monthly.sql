@@ -41,7 +41,8 @@ select
     monthly.count_disputes as count_disputes,
     monthly.count_reported_fraud as count_reported_fraud,
     monthly.count_disputes + monthly.count_reported_fraud as count_vamp_cases,
-    {{ ratio('count_vamp_cases', 'monthly.count_settled_payments') }} as vamp_ratio
+    {{ ratio('count_vamp_cases', 'monthly.count_settled_payments') }} as vamp_ratio,
+    cast(ifNull(vamp_ratio >= 0.015, false) and count_vamp_cases > 1500 as Bool) as is_excessive
 from monthly
 left join {{ ref('dim_merchants') }} as merchants on monthly.merchant_id = merchants.merchant_id
 where monthly.count_settled_payments != 0 or monthly.count_disputes != 0

@@ -93,6 +93,7 @@ def agg_vamp_monthly(seen: Seen) -> Rows:
         disputes = sum(row["count_opened"] for row in disputed.get(key, []))
         fraud = sum(row["count_reported_fraud"] for row in disputed.get(key, []))
         count = len(settled.get(key, []))
+        cases = disputes + fraud
         yield {
             "month_start_date": key[0],
             "merchant_id": key[1],
@@ -100,6 +101,7 @@ def agg_vamp_monthly(seen: Seen) -> Rows:
             "count_settled_payments": count,
             "count_disputes": disputes,
             "count_reported_fraud": fraud,
-            "count_vamp_cases": disputes + fraud,
-            "vamp_ratio": ratio(disputes + fraud, count),
+            "count_vamp_cases": cases,
+            "vamp_ratio": ratio(cases, count),
+            "is_excessive": cases > 1500 and count > 0 and cases / count >= 0.015,
         }
