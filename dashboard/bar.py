@@ -25,7 +25,18 @@ from infra.errors import FinhouseError
 STATUSES = {"success": "green", "failed": "red", "pending": "orange"}
 # The names of a page's URL that are a filter elsewhere and something else there.
 OWN = {"merchants": ("merchant",)}
-TABLE_PAGES = ("explore_page", "page", "velocity_page", "bursts_page", "trips_page")
+TABLE_PAGES = (
+    "explore_page",
+    "page",
+    "velocity_page",
+    "bursts_page",
+    "trips_page",
+    "suspects_page",
+    "merchant_payments_page",
+    "merchant_adjustments_page",
+    "account_payments_page",
+    "account_adjustments_page",
+)
 UTC_ZONE = "UTC"
 BOOKED_WORDS = "Amounts in EUR use the rate of the payment's day."
 
@@ -99,6 +110,13 @@ class Filters:
     def day_shift(self) -> timedelta:
         """How far back the comparison lies where whole days are compared."""
         return periods.day_shift_of(self.comparison, self._range_of_days)
+
+    @property
+    def days_before(self) -> periods.Days | None:
+        """The whole days that the days are compared with, if that is wanted and there is data."""
+        complete = self.days.complete
+        earlier = complete.shifted(self.day_shift) if complete else None
+        return earlier if earlier and self.compares_from(earlier.first) else None
 
     @property
     def versus_days(self) -> str:

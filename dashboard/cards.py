@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from dashboard import formats
 from dashboard.definitions import Definitions, Format, Metric
+from dashboard.periods import Days
 
 Number = int | float | Decimal
 DeltaColor = Literal["normal", "inverse", "off"]
@@ -94,13 +96,17 @@ def day_card(
     before: Number | None,
     period: str,
     history: Sequence[float | None] = (),
+    compared: bool = True,
 ) -> Card:
-    """The card of a metric known per UTC day; `complete` leaves out today, as `before` does."""
+    """The card of a metric known per UTC day; `complete` leaves out today, as `before` does.
+
+    `compared`: whether a comparison is wanted.
+    """
     metric = definitions.metric(name)
     note = period
     delta: str | int | None = None
     if complete is not None:
-        note = NO_EARLIER_DATA
+        note = NO_EARLIER_DATA if compared else NOT_COMPARED
         if before is not None:
             note, delta = _change(metric, complete, before)
     return Card(
@@ -111,6 +117,61 @@ def day_card(
         note=note,
         help=_help(metric, now, f"Counts UTC days: {period}. Compares whole days."),
         history=_drawable(history),
+    )
+
+
+def totals_card(
+    name: str,
+    definitions: Definitions,
+    rows: Sequence[Mapping[str, Any]],
+    before: Sequence[Mapping[str, Any]] | None,
+    days: Days,
+    history: Sequence[float | None] = (),
+    compared: bool = True,
+) -> Card:
+    """The card of a metric that a query has as `totals` of the days, as `day_card` has it.
+
+    An amount that has a row and no value lacks a rate.
+    """
+    now = totals(rows, "now")
+    card = day_card(
+        name,
+        definitions,
+        now.get(name),
+        totals(rows, "complete").get(name) if days.complete else None,
+        totals(before, "now").get(name) if before is not None else None,
+        "today, so far" if days.complete is None else days.words,
+        history,
+        compared,
+    )
+    if name in now and now[name] is None and definitions.metric(name).format == "euro":
+        return replace(card, value=formats.NO_RATE)
+    return card
+
+
+def cohort_card(
+    name: str,
+    definitions: Definitions,
+    rows: Sequence[Mapping[str, Any]],
+    before: Sequence[Mapping[str, Any]] | None,
+    days: Days,
+    history: Sequence[float | None] = (),
+    compared: bool = True,
+) -> Card:
+    """The card of what became of the payments of the days, as `totals_card` has it.
+
+    Older payments had more time: what still grows is not compared with theirs.
+    """
+    metric = definitions.metric(name)
+    grows_from = metric.grows_from(datetime.now(UTC).date())
+    if grows_from is None or days.last < grows_from:
+        return totals_card(name, definitions, rows, before, days, history, compared)
+    return plain_card(
+        name,
+        definitions,
+        totals(rows, "now").get(name),
+        f"immature: grows for {metric.matures_after_days} days",
+        f"Of the payments of {days.words}. Not compared: older payments had more time.",
     )
 
 
@@ -149,6 +210,8 @@ def show(value: Number | None, shown_as: Format, sign: str = "€") -> str:
         return formats.compact(value)
     if shown_as == "decimal":
         return formats.decimal(value)
+    if shown_as == "seconds":
+        return formats.seconds(float(value))
     return formats.integer(int(value))
 
 

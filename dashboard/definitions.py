@@ -1,12 +1,16 @@
 """What each metric is called, means and looks like: read from dbt's manifest, never written twice.
 
-The models' yml says `meta: {label, unit, format, better}` and `description` per column; a page
-shows just that. Without a manifest the names alone must do, and the page says so.
+The models' yml says `meta: {label, unit, format, better}` and `description` per column, and where
+there is one, lines to draw (`references`) and after how many days a figure of the past has stopped
+growing (`matures_after_days`); a page shows just that. Without a manifest the names alone must do,
+and the page says so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -15,13 +19,13 @@ import orjson
 
 from infra.settings import ROOT
 
-Format = Literal["compact", "percent", "euro", "integer", "decimal"]
+Format = Literal["compact", "percent", "euro", "integer", "decimal", "seconds"]
 Better = Literal["up", "down", "none"]
 
 MANIFEST = ROOT / "target" / "manifest.json"
 KPI_MODEL = "model.finhouse.agg_kpis_daily"
 
-_FORMATS = ("compact", "percent", "euro", "integer", "decimal")
+_FORMATS = ("compact", "percent", "euro", "integer", "decimal", "seconds")
 _BETTER = ("up", "down", "none")
 PARSE_HINT = "run `./finhouse dbt parse`"
 
@@ -36,6 +40,14 @@ class Metric:
     format: Format
     better: Better
     description: str
+    references: Mapping[str, float] = field(default_factory=dict)
+    matures_after_days: int | None = None
+
+    def grows_from(self, today: date) -> date | None:
+        """The first day of the past whose figure still grows; None if none is said to."""
+        if self.matures_after_days is None:
+            return None
+        return today - timedelta(days=self.matures_after_days - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,8 @@ def _metric(name: str, column: dict[str, Any]) -> Metric:
     meta = column.get("meta") or column.get("config", {}).get("meta") or {}
     plain = _undefined(name)
     shown_as, better = meta.get("format"), meta.get("better")
+    references = meta.get("references") or {}
+    matures = meta.get("matures_after_days")
     return Metric(
         name=name,
         label=str(meta.get("label") or plain.label),
@@ -86,6 +100,8 @@ def _metric(name: str, column: dict[str, Any]) -> Metric:
         format=cast(Format, shown_as) if shown_as in _FORMATS else plain.format,
         better=cast(Better, better) if better in _BETTER else plain.better,
         description=str(column.get("description") or plain.description),
+        references={str(label): float(value) for label, value in references.items()},
+        matures_after_days=None if matures is None else int(matures),
     )
 
 

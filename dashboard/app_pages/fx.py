@@ -9,6 +9,7 @@ from dashboard import bar, cards, charts, charts_fx, data, definitions, formats,
 from dashboard.queries import fx as queries
 
 KPI_HEIGHT = 124
+BOOKED_HEIGHT = 172
 CHART_HEIGHT = 300
 TABLE_HEIGHT = 260
 DRAWN_DAYS = 30
@@ -21,6 +22,9 @@ STEPS = (
     "dispute_fees_eur",
     "net_revenue_eur",
 )
+
+# The figures of the days, each with its change.
+BOOKED = ("net_settled_amount_eur", "net_revenue_eur", "take_rate")
 
 filters = bar.current("fx")
 chosen = filters.selection
@@ -37,45 +41,64 @@ def header() -> None:
 @st.fragment(run_every=filters.every("15s"))
 def kpi_strip() -> None:
     """What is owed and pending as of now, and what the days earned."""
-    with ui.loading("fx_kpis", KPI_HEIGHT):
-        ui.guarded(kpi_row)
+    with ui.loading("fx_kpis", KPI_HEIGHT + BOOKED_HEIGHT):
+        ui.guarded(now_row)
+        ui.guarded(booked_row)
 
 
-def kpi_row() -> None:
-    """The KPI cards."""
-    days = filters.days
+def now_row() -> None:
+    """The cards of what is open now, which no range is about."""
     totals = data.recent(queries.exposure_totals(chosen))
     pending = data.recent(queries.pending(chosen))
-    revenue = data.past(queries.revenue(days))
-    now = "As of now."
-    booked = f"By booking day, {days.words}."
-    span = days.short
     shown = [
-        cards.plain_card(name, definitions.of(model), answer.rows[0][name], "as of now", now)
+        (name, definitions.of(model), answer.rows[0][name])
         for name, model, answer in (
             ("exposure_eur", "agg_fx_exposure", totals),
             ("revaluation_eur", "agg_fx_exposure", totals),
             ("count_pending", "agg_pending_now", pending),
             ("pending_amount_eur", "agg_pending_now", pending),
+            ("age_p50_seconds", "agg_pending_now", pending),
+            ("age_p95_seconds", "agg_pending_now", pending),
         )
     ]
-    known = definitions.of("agg_revenue_daily")
-    for name in ("net_revenue_eur", "take_rate"):
-        if chosen.chosen:
-            shown.append(cards.unknown_card(name, known, "not by currency", ALL_ONLY))
-        else:
-            shown.append(cards.plain_card(name, known, revenue.rows[0][name], span, booked))
     grid = st.grid(len(shown), min_column_width=150, row_height=KPI_HEIGHT)
     with grid:
-        for card in shown:
+        for name, known, value in shown:
+            card = cards.plain_card(name, known, value, "as of now", "As of now.")
             ui.metric_card(card)
-    about = [definitions.of("agg_fx_exposure").metric("exposure_eur")]
-    about += [definitions.of("agg_revenue_daily").metric(name) for name in STEPS[-1:]]
     ui.footer(
         "how_fx_kpis",
-        [totals, pending, revenue],
-        f"Owed and pending as of now; revenue of {days.words}",
-        ui.definition_lines(about),
+        [totals, pending],
+        "As of now, whatever the range: not compared",
+        ui.definition_lines(known.metric(name) for name, known, _ in shown),
+    )
+
+
+def booked_row() -> None:
+    """The cards of what was booked on the days."""
+    known = definitions.of("agg_revenue_daily")
+    if chosen.chosen:
+        grid = st.grid(len(BOOKED), min_column_width=150, row_height=KPI_HEIGHT)
+        with grid:
+            for name in BOOKED:
+                ui.metric_card(cards.unknown_card(name, known, "not by currency", ALL_ONLY))
+        return
+    days, earlier = filters.days, filters.days_before
+    answers = [data.past(queries.revenue(one)) for one in (days, earlier) if one]
+    now, before = answers[0].rows, answers[1].rows if earlier else None
+    by_day = data.past(queries.revenue_by_day(days.at_least(DRAWN_DAYS))).rows
+    over = [row for row in by_day if row["drawn_at"] < days.open_from]
+    grid = st.grid(len(BOOKED), min_column_width=150, row_height=BOOKED_HEIGHT)
+    with grid:
+        for name in BOOKED:
+            history = [None if row[name] is None else float(row[name]) for row in over]
+            wanted = filters.comparison.is_wanted
+            ui.metric_card(cards.totals_card(name, known, now, before, days, history, wanted))
+    ui.footer(
+        "how_fx_booked",
+        answers,
+        f"By booking day, {days.words} · {filters.against_days}",
+        ui.definition_lines(known.metric(name) for name in BOOKED),
     )
 
 
@@ -297,9 +320,12 @@ def revenue_chart() -> None:
         return
     days = filters.days
     answer = data.past(queries.revenue(days))
-    (row,) = answer.rows
+    row = cards.totals(answer.rows, "now")
     known = definitions.of("agg_revenue_daily")
     metrics = {name: known.metric(name) for name in STEPS}
+    if not answer.rows:
+        st.caption("Nothing was booked on these days.")
+        return
     if row["net_revenue_eur"] is None:
         st.caption("A rate or a fee of these days is missing: their revenue is unknown.")
         return

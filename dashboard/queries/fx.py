@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dashboard.filters import Selection
 from dashboard.periods import Days
-from dashboard.queries.call import Call, of_days
+from dashboard.queries.call import Call, of_days, totals
 from dashboard.queries.narrowed import OF_CURRENCY
 
 ALL = Selection()
@@ -171,21 +171,45 @@ order by drawn_at
 
 REVENUE = """
 with
+periods as (
+    -- today still fills: 'now' counts it, 'complete' leaves it out for comparisons
+    select
+        arrayJoin(if(booking_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        successful_amount_eur,
+        net_settled_amount_eur,
+        gross_fees_eur,
+        scheme_cost_eur,
+        refunded_fees_eur,
+        lost_amount_eur,
+        dispute_fees_eur,
+        net_revenue_eur
+    from gold.agg_revenue_daily
+    where booking_date >= {from:Date} and booking_date < {to:Date}
+),
+
 totals as (
     select
-        countIf(daily.net_revenue_eur is null) > 0 as is_unknown,
-        sum(daily.successful_amount_eur) as successful_amount_eur,
-        sum(daily.gross_fees_eur) as gross_fees_eur,
-        sum(daily.scheme_cost_eur) as scheme_cost_eur,
-        sum(daily.refunded_fees_eur) as refunded_fees_eur,
-        sum(daily.lost_amount_eur) as lost_amount_eur,
-        sum(daily.dispute_fees_eur) as dispute_fees_eur,
-        sum(daily.net_revenue_eur) as net_revenue_eur
-    from gold.agg_revenue_daily as daily
-    where booking_date >= {from:Date} and booking_date < {to:Date}
+        period,
+        countIf(periods.net_revenue_eur is null) > 0 as is_unknown,
+        if(
+            countIf(periods.net_settled_amount_eur is null) > 0,
+            null,
+            sum(periods.net_settled_amount_eur)
+        ) as net_settled_amount_eur,
+        sum(periods.successful_amount_eur) as successful_amount_eur,
+        sum(periods.gross_fees_eur) as gross_fees_eur,
+        sum(periods.scheme_cost_eur) as scheme_cost_eur,
+        sum(periods.refunded_fees_eur) as refunded_fees_eur,
+        sum(periods.lost_amount_eur) as lost_amount_eur,
+        sum(periods.dispute_fees_eur) as dispute_fees_eur,
+        sum(periods.net_revenue_eur) as net_revenue_eur
+    from periods
+    group by period
 )
 
 select
+    period,
+    net_settled_amount_eur,
     if(is_unknown, null, totals.gross_fees_eur) as gross_fees_eur,
     if(is_unknown, null, totals.scheme_cost_eur) as scheme_cost_eur,
     if(is_unknown, null, totals.refunded_fees_eur) as refunded_fees_eur,
@@ -198,6 +222,33 @@ select
         toFloat64(totals.net_revenue_eur) / toFloat64(totals.successful_amount_eur)
     ) as take_rate
 from totals
+"""
+
+REVENUE_BY_DAY = """
+with
+totals as (
+    select
+        booking_date,
+        if(
+            countIf(daily.net_settled_amount_eur is null) > 0,
+            null,
+            sum(daily.net_settled_amount_eur)
+        ) as net_settled_amount_eur,
+        if(countIf(daily.net_revenue_eur is null) > 0, null, sum(daily.net_revenue_eur))
+            as net_revenue_eur,
+        sum(daily.successful_amount_eur) as successful_amount_eur
+    from gold.agg_revenue_daily as daily
+    where booking_date >= {from:Date} and booking_date < {to:Date}
+    group by booking_date
+)
+
+select
+    booking_date as drawn_at,
+    net_settled_amount_eur,
+    net_revenue_eur,
+    toFloat64(net_revenue_eur) / nullIf(toFloat64(successful_amount_eur), 0) as take_rate
+from totals
+order by drawn_at
 """
 
 
@@ -239,8 +290,13 @@ def settling(days: Days) -> Call:
 
 
 def revenue(days: Days) -> Call:
-    """One row: the parts of net revenue booked on the days, and its share of the volume."""
-    return of_days("revenue", REVENUE, days.first, days.after)
+    """What is settled and the parts of net revenue booked on the days: `now` and `complete`."""
+    return totals("revenue", REVENUE, days)
+
+
+def revenue_by_day(days: Days) -> Call:
+    """What is settled and net revenue, one row per booking day."""
+    return of_days("revenue_by_day", REVENUE_BY_DAY, days.first, days.after)
 
 
 def _of(sql: str) -> str:

@@ -14,6 +14,22 @@ PAGE = "app_pages/fx.py"
 TODAY = datetime.now(UTC).date()
 
 
+def revenue(period: str, **changed: Any) -> dict[str, Any]:
+    """A row of the `revenue` query."""
+    row = {
+        "period": period,
+        "net_settled_amount_eur": Decimal("1600.00000000"),
+        "gross_fees_eur": Decimal("100.00000000"),
+        "scheme_cost_eur": Decimal("60.00000000"),
+        "refunded_fees_eur": Decimal("5.00000000"),
+        "lost_amount_eur": Decimal("10.00000000"),
+        "dispute_fees_eur": Decimal("5.00000000"),
+        "net_revenue_eur": Decimal("20.00000000"),
+        "take_rate": 0.0125,
+    }
+    return {**row, **changed}
+
+
 @pytest.fixture(autouse=True)
 def rows(warehouse: Any, bare_labels: None) -> Any:
     """What the warehouse answers to this page."""
@@ -83,16 +99,15 @@ def rows(warehouse: Any, bare_labels: None) -> Any:
                 "time_to_final_p95_seconds": 90.0,
             }
         ],
-        revenue=[
+        revenue=[revenue("now"), revenue("complete", net_revenue_eur=Decimal("15.00000000"))],
+        revenue_by_day=[
             {
-                "gross_fees_eur": Decimal("100.00000000"),
-                "scheme_cost_eur": Decimal("60.00000000"),
-                "refunded_fees_eur": Decimal("5.00000000"),
-                "lost_amount_eur": Decimal("10.00000000"),
-                "dispute_fees_eur": Decimal("5.00000000"),
-                "net_revenue_eur": Decimal("20.00000000"),
-                "take_rate": 0.0125,
+                "drawn_at": day,
+                "net_settled_amount_eur": Decimal("800.00000000"),
+                "net_revenue_eur": None,
+                "take_rate": 0.01,
             }
+            for day in (TODAY - timedelta(days=2), TODAY - timedelta(days=1), TODAY)
         ],
     )
     return warehouse
@@ -113,6 +128,9 @@ def test_it_shows_what_is_owed_pending_and_left(open_it: OpenPage, rows: Any) ->
         "\N{MINUS SIGN}€ 3.12",
         "33",
         "€ 44.55",
+        "60",
+        "600",
+        "€ 1,600.00",
         "€ 20.00",
         "1.25 %",
     ]
@@ -125,22 +143,48 @@ def test_it_shows_what_is_owed_pending_and_left(open_it: OpenPage, rows: Any) ->
     assert "Net revenue € 20.00" in captions(app)
 
 
-def test_the_days_are_those_of_the_range(open_it: OpenPage, rows: Any) -> None:
-    open_it(range="7d")
-    assert rows.last("revenue") == {
-        "from": (TODAY - timedelta(days=7)).isoformat(),
-        "to": (TODAY + timedelta(days=1)).isoformat(),
-    }
+def test_the_days_are_those_of_the_range_and_are_compared(open_it: OpenPage, rows: Any) -> None:
+    app = open_it(range="7d")
+    sent = [dict(call.parameters) for call in rows.calls if call.name == "revenue"]
+    assert [(one["from"], one["to"]) for one in sent] == [
+        ((TODAY - timedelta(days=7)).isoformat(), (TODAY + timedelta(days=1)).isoformat()),
+        ((TODAY - timedelta(days=14)).isoformat(), (TODAY - timedelta(days=7)).isoformat()),
+    ]
+    shown = {metric.label: metric for metric in app.metric}
+    # 15 of the whole days against 20 of those before
+    assert shown["Net revenue"].delta == "-25.0 %"
+    assert "whole days against" in captions(app)
+
+
+def test_what_is_open_now_is_compared_with_nothing(open_it: OpenPage, rows: Any) -> None:
+    app = open_it(range="7d")
+    (exposure, *_) = app.metric
+    assert (exposure.delta, exposure.proto.delta_description) == ("", "as of now")
+    assert "As of now, whatever the range: not compared" in captions(app)
+
+
+def test_what_is_booked_is_not_known_per_currency(open_it: OpenPage, rows: Any) -> None:
+    app = open_it(currency="USD")
+    assert list(metrics(app).values())[-3:] == ["n/a"] * 3
+    assert not [call for call in rows.calls if call.name == "revenue"]
+
+
+def test_days_without_bookings_say_so(open_it: OpenPage, rows: Any) -> None:
+    rows.rows.update(revenue=[], revenue_by_day=[])
+    app = open_it()
+    assert not app.exception
+    assert metrics(app)["Net revenue"] == "n/a"
+    assert "Nothing was booked on these days." in captions(app)
 
 
 def test_a_missing_rate_makes_figures_unknown_and_never_smaller(
     open_it: OpenPage, rows: Any
 ) -> None:
     rows.rows["exposure_totals"] = [{"exposure_eur": None, "revaluation_eur": None}]
-    rows.rows["revenue"] = [dict.fromkeys(rows.rows["revenue"][0])]
+    rows.rows["revenue"] = [{**dict.fromkeys(revenue("now")), "period": "now"}]
     app = open_it()
     assert not app.exception
-    assert list(metrics(app).values()).count("n/a: rate missing") == 3
+    assert list(metrics(app).values()).count("n/a: rate missing") == 4
     assert "A rate or a fee of these days is missing: their revenue is unknown." in captions(app)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from dashboard import cards
+from dashboard import cards, periods
 from dashboard.definitions import Better, Definitions, Format, Metric
 
 
@@ -154,3 +155,50 @@ def test_a_gap_in_a_sparkline_repeats_the_value_before_it() -> None:
         "count_active_accounts", known, 1, None, None, "today", [None, 2.0, None, 3.0]
     )
     assert shown.history == (0.0, 2.0, 2.0, 3.0)
+
+
+def test_totals_of_days_are_compared_without_today() -> None:
+    days = periods.Days(date(2026, 3, 28), date(2026, 3, 29))
+    rows = [
+        {"period": "now", "net_revenue_eur": Decimal(30)},
+        {"period": "complete", "net_revenue_eur": Decimal(20)},
+    ]
+    before = [{"period": "now", "net_revenue_eur": Decimal(25)}]
+    known = defined("net_revenue_eur", "euro")
+    shown = cards.totals_card("net_revenue_eur", known, rows, before, days)
+    assert (shown.value, shown.delta) == ("€ 30.00", "-20.0 %")
+    alone = cards.totals_card("net_revenue_eur", known, rows, None, days)
+    assert (alone.delta, alone.note) == (None, "no earlier data")
+    unwanted = cards.totals_card("net_revenue_eur", known, rows, None, days, compared=False)
+    assert unwanted.note == cards.NOT_COMPARED
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [([{"period": "now", "net_revenue_eur": None}], "n/a: rate missing"), ([], "n/a")],
+)
+def test_an_amount_without_a_rate_is_told_from_days_without_any(
+    rows: list[dict[str, Any]], shown: str
+) -> None:
+    days = periods.Days(date(2026, 3, 28), date(2026, 3, 29))
+    known = defined("net_revenue_eur", "euro")
+    assert cards.totals_card("net_revenue_eur", known, rows, None, days).value == shown
+
+
+def test_a_length_of_time_is_said_as_a_person_says_it() -> None:
+    assert cards.show(7500, "seconds") == "2 h 5 min"
+    assert cards.show(None, "seconds") == "n/a"
+
+
+@pytest.mark.parametrize(("last", "delta"), [(29, "-0.50 pp"), (30, None)])
+def test_what_still_grows_is_not_compared_with_what_had_more_time(
+    last: int, delta: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Metric, "grows_from", lambda metric, today: date(2026, 3, 30))
+    days = periods.Days(date(2026, 3, 20), date(2026, 3, last), is_filling=False)
+    rows = [{"period": period, "refund_rate": 0.02} for period in ("now", "complete")]
+    before = [{"period": "now", "refund_rate": 0.025}]
+    known = defined("refund_rate", "percent", "down")
+    shown = cards.cohort_card("refund_rate", known, rows, before, days)
+    assert (shown.value, shown.delta) == ("2.00 %", delta)
+    assert ("immature" in shown.note) == (delta is None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +63,18 @@ def test_an_unknown_format_or_direction_falls_back(tmp_path: Path) -> None:
     metric = definitions.load(path).metric("success_rate")
     assert (metric.format, metric.better) == ("percent", "none")
     assert definitions.load(path).problem is None
+
+
+def test_a_metric_may_have_lines_and_a_time_until_it_is_ripe(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    meta = {"references": {"Excessive": 0.015}, "matures_after_days": 30, "format": "seconds"}
+    write_manifest(path, {"refund_rate": {"meta": meta}, "success_rate": {}})
+    known = definitions.load(path)
+    assert known.metric("refund_rate").references == {"Excessive": 0.015}
+    assert known.metric("refund_rate").matures_after_days == 30
+    assert known.metric("refund_rate").format == "seconds"
+    # what was paid 30 days ago is ripe
+    assert known.metric("refund_rate").grows_from(date(2026, 3, 31)) == date(2026, 3, 2)
+    assert known.metric("success_rate").grows_from(date(2026, 3, 31)) is None
+    assert not known.metric("success_rate").references
+    assert known.metric("success_rate").matures_after_days is None
