@@ -103,6 +103,13 @@ page = st.navigation(
                 url_path="payment",
                 visibility="hidden",
             ),
+            st.Page(
+                "app_pages/account.py",
+                title="Account",
+                icon=":material/person:",
+                url_path="account",
+                visibility="hidden",
+            ),
         ],
     }
 )

@@ -95,6 +95,7 @@ OFFERS: Mapping[str, Offer] = {
     "risk": Offer(has_zone=True),
     "merchants": Offer(("category", "country"), has_grain=True, has_zone=True),
     "accounts": Offer(),
+    "account": Offer(has_zone=True),
     "fx": Offer(("currency",)),
     "explore": Offer(tuple(DIMENSIONS), has_grain=True),
 }

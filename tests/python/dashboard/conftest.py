@@ -82,6 +82,28 @@ class StubWarehouse:
         }
         return {**row, **changed}
 
+    def list_payments(self, *payments: dict[str, Any]) -> None:
+        """Payments that a table of single ones finds, and one refund of the first."""
+        at = datetime(2026, 3, 29, 14, 37, tzinfo=UTC)
+        place = {"lowest": "1", "highest": "2", "count_before": 0, "page": 1}
+        self.rows["places"] = [{**place, "count_found": len(payments)}] if payments else []
+        self.rows["payments"] = list(payments)
+        self.rows["adjustments"] = [
+            {
+                "transaction_id": payment["transaction_id"],
+                "adjustment_type": "refund",
+                "currency_code": payment["currency_code"],
+                "status": "succeeded",
+                "reason": "not_delivered",
+                "amount": Decimal("3.00"),
+                "adjusted_at": at,
+                "updated_at": at,
+                "count_found": 1,
+                "page": 1,
+            }
+            for payment in payments[:1]
+        ]
+
     @staticmethod
     def merchant(**changed: Any) -> dict[str, Any]:
         """A row of the `top_merchants` query."""

@@ -1,0 +1,191 @@
+"""Tables of single payments, and of refunds and disputes, that a merchant and an account share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import bar, data, exports, formats, ui
+from dashboard.bar import Filters
+from dashboard.connection import Answer
+from dashboard.filters import Selection
+from dashboard.queries import explore
+from dashboard.queries.call import Call
+
+PAGE_ROWS = 10
+EXPORT_ROWS = 10_000
+ROW_HEIGHT = 35
+HEIGHT = (PAGE_ROWS + 1) * ROW_HEIGHT + 3
+ORDER = "Newest first"
+
+
+def payment_link(transaction_id: object) -> str:
+    """The page of a payment."""
+    return f"/payment?payment={transaction_id}"
+
+
+def account_link(account_id: object) -> str:
+    """The page of an account."""
+    return f"/account?account={account_id}"
+
+
+def payment_column(label: str = "Payment") -> Any:
+    """A column of `payment_link`s."""
+    return st.column_config.LinkColumn(
+        label, display_text=r"payment=(.{13})", help="Opens the payment.", width=130
+    )
+
+
+def account_column(label: str = "Account") -> Any:
+    """A column of `account_link`s."""
+    return st.column_config.LinkColumn(
+        label, display_text=r"account=(.{36})", help="Opens the account.", width="medium"
+    )
+
+
+def payments(key: str, filters: Filters, selection: Selection, search: str = "") -> None:
+    """One page of the payments of the time, newest first: those of a selection, or of an id.
+
+    They are found as Explore finds them.
+    """
+    window = filters.window(datetime.now(UTC))
+
+    def rows_of(page: int, size: int) -> tuple[Answer, Answer | None]:
+        places = data.recent(explore.places(window, selection, search, ORDER, page, size))
+        if not places.rows:
+            return places, None
+        (place,) = places.rows
+        skip = (place["page"] - 1) * size - place["count_before"]
+        bounds = (place["lowest"], place["highest"])
+        call = explore.payments(window, selection, search, ORDER, bounds, size, skip)
+        return places, data.recent(call)
+
+    places, answer = rows_of(ui.asked_page(f"{key}_page"), PAGE_ROWS)
+    if answer is None or not answer.rows:
+        st.caption(f"No payments, {filters.span}.")
+        return
+    rows = answer.rows
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "payment": [payment_link(row["transaction_id"]) for row in rows],
+                "time": [row["occurred_at"] for row in rows],
+                "status": [[row["status"]] for row in rows],
+                "amount": [formats.money(row["amount"], row["currency_code"]) for row in rows],
+                "eur": [formats.euro(row["amount_eur"]) for row in rows],
+                "reason": [row["decline_code"].replace("_", " ") for row in rows],
+                "merchant": [formats.merchant_name(row) for row in rows],
+                "account": [account_link(row["account_id"]) for row in rows],
+            }
+        ),
+        column_config={
+            "payment": payment_column(),
+            "time": st.column_config.DatetimeColumn(
+                f"Time, {filters.zone_title}",
+                format="DD MMM HH:mm:ss",
+                timezone=filters.zone,
+            ),
+            "status": st.column_config.MultiselectColumn(
+                "Status",
+                options=list(bar.STATUSES),
+                color=list(bar.STATUSES.values()),
+                width="small",
+            ),
+            "amount": st.column_config.TextColumn("Amount", alignment="right"),
+            "eur": st.column_config.TextColumn(
+                "EUR", alignment="right", help="At the rate of the payment's day."
+            ),
+            "reason": st.column_config.TextColumn("Decline reason"),
+            "merchant": st.column_config.TextColumn("Merchant"),
+            "account": account_column(),
+        },
+        hide_index=True,
+        height="content",
+        row_height=ROW_HEIGHT,
+        placeholder=formats.NOTHING,
+        key=f"{key}_table",
+        alt=f"{len(rows)} payments, newest first, {filters.span}",
+    )
+    (place,) = places.rows
+    foot(
+        key,
+        [answer, places],
+        place["page"],
+        len(rows),
+        place["count_found"],
+        f"newest first, {filters.span}",
+        lambda: rows_of(1, EXPORT_ROWS)[1] or answer,
+    )
+
+
+def adjustments(key: str, ask: Callable[[int, int], Call]) -> None:
+    """One page of refunds and disputes, newest first; `ask` gives the call of a page of a size."""
+    answer = data.past(ask(ui.asked_page(f"{key}_page"), PAGE_ROWS))
+    if not answer.rows:
+        st.caption("None so far.")
+        return
+    rows = answer.rows
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "payment": [payment_link(row["transaction_id"]) for row in rows],
+                "type": [row["adjustment_type"].capitalize() for row in rows],
+                "status": [row["status"].replace("_", " ") for row in rows],
+                "amount": [formats.money(row["amount"], row["currency_code"]) for row in rows],
+                "reason": [row["reason"].replace("_", " ") for row in rows],
+                "adjusted": [row["adjusted_at"] for row in rows],
+                "updated": [row["updated_at"] for row in rows],
+            }
+        ),
+        column_config={
+            "payment": payment_column(),
+            "type": st.column_config.TextColumn("What", width="small"),
+            "status": st.column_config.TextColumn("Status"),
+            "amount": st.column_config.TextColumn("Amount", alignment="right"),
+            "reason": st.column_config.TextColumn("Reason"),
+            "adjusted": st.column_config.DatetimeColumn(
+                "Asked for or opened (UTC)", format="DD MMM YYYY HH:mm", timezone="UTC"
+            ),
+            "updated": st.column_config.DatetimeColumn(
+                "Last changed (UTC)", format="DD MMM YYYY HH:mm", timezone="UTC"
+            ),
+        },
+        hide_index=True,
+        height="content",
+        row_height=ROW_HEIGHT,
+        key=f"{key}_table",
+        alt=f"{len(rows)} refunds and disputes, newest first",
+    )
+    foot(
+        key,
+        [answer],
+        rows[0]["page"],
+        len(rows),
+        rows[0]["count_found"],
+        "newest first, whatever the range · up to a minute old",
+        lambda: data.past(ask(1, EXPORT_ROWS)),
+    )
+
+
+def foot(
+    key: str,
+    answers: list[Answer],
+    page: int,
+    rows: int,
+    found: int,
+    note: str,
+    export: Callable[[], Answer],
+) -> None:
+    """The choice of a page, which rows of how many are shown, and the files of all of them."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        which = ui.pages(f"{key}_page", page, PAGE_ROWS, rows, found)
+        ui.footer(
+            f"how_{key}",
+            answers,
+            f"{which} · {note}",
+            export=lambda: exports.of_answer(export()),
+        )
