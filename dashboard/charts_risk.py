@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 
 import pandas as pd
 
-from dashboard import formats
-from dashboard.charts import GREY, GRID, PERCENT_FORMAT, Option, Row, percent_scale
+from dashboard import charts, formats
+from dashboard.charts import GREY, GRID, PERCENT_FORMAT, Option, Row, encode, line, percent_scale
 
 # reads on light and dark; the countries that most payments come from stand out
 LOW_TO_HIGH = ("#CCFBF1", "#FBBF24", "#C2410C")
 AT_HOME = "rgba(138, 151, 168, 0.28)"
+WON, LOST = "#0D9488", "#E11D48"
+YOUNG = "_young"
 
 
 def countries_frame(rows: Sequence[Row]) -> pd.DataFrame:
@@ -133,5 +136,110 @@ def thresholds_option(frame: pd.DataFrame, in_force: int) -> Option:
         "series": [
             {**curve, "name": "Precision", "encode": {"x": "points", "y": "precision"}},
             {**curve, "name": "Recall", "encode": {"x": "points", "y": "recall"}, "markLine": mark},
+        ],
+    }
+
+
+def with_young(frame: pd.DataFrame, column: str, young_from: date) -> pd.DataFrame:
+    """The frame with the days whose figure still grows in a column of their own, `<column>_young`;
+    it has the day before them too, so that the lines meet."""
+    is_young = frame["drawn_at"] >= pd.Timestamp(young_from, tz="UTC")
+    meets = is_young | is_young.shift(-1, fill_value=False)
+    return frame.assign(
+        **{
+            column: frame[column].where(~is_young),
+            f"{column}{YOUNG}": frame[column].where(meets),
+        }
+    )
+
+
+def rates_option(frame: pd.DataFrame, names: Mapping[str, str], filling: bool) -> Option:
+    """A line of percent per named column over days; what still grows is dashed."""
+    axis = {"min": 0, "axisLabel": {"formatter": "{value} %"}}
+    drawn = {column: name for column, name in names.items() if frame[column].notna().any()}
+    option = charts.lines_option(frame, drawn, PERCENT_FORMAT, axis, filling=filling)
+    for column, one in zip(drawn, option["series"], strict=False):
+        if column.endswith(YOUNG):
+            one["lineStyle"] = {"type": "dashed"}
+    return option
+
+
+def decided_option(frame: pd.DataFrame, won: str, lost: str, rate: str) -> Option:
+    """Disputes decided per day by how, and the share that was won."""
+    bars: Option = {"type": "bar", "stack": "disputes", "barCategoryGap": "25%"}
+    bars["tooltip"] = {"valueFormatter": "%,d"}
+    percent = {"min": 0, "max": 100, "axisLabel": {"formatter": "{value} %"}}
+    return {
+        "useUTC": True,
+        "dataset": {"source": frame},
+        "grid": {**GRID, "top": 60},
+        "legend": {"top": 0, "left": 0},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "time"},
+        "yAxis": [
+            {"type": "value", "minInterval": 1},
+            {"type": "value", **percent, "splitLine": {"show": False}},
+        ],
+        "series": [
+            {**bars, "name": won, "color": WON, "encode": encode("count_won")},
+            {**bars, "name": lost, "color": LOST, "encode": encode("count_lost")},
+            {
+                **line(rate, "win_percent"),
+                "yAxisIndex": 1,
+                "color": GREY,
+                "tooltip": {"valueFormatter": PERCENT_FORMAT},
+            },
+        ],
+    }
+
+
+def vamp_frame(months: Sequence[Row]) -> pd.DataFrame:
+    """One row per month, the newest last: `month` in words and `percent`."""
+    ordered = list(reversed(months))
+    return pd.DataFrame(
+        {
+            "month": [f"{month['month_start_date']:%b %Y}" for month in ordered],
+            "percent": pd.Series([month["vamp_percent"] for month in ordered], dtype="float64"),
+        }
+    )
+
+
+def vamp_option(frame: pd.DataFrame, name: str, references: Mapping[str, float]) -> Option:
+    """The ratio per month, and a line at each reference (shares of 1)."""
+    levels = [100 * value for value in references.values()]
+    known = frame["percent"].dropna()
+    marks = [
+        {
+            "yAxis": level,
+            "label": {"formatter": f"{label}: {level:.2f} %", "color": GREY},
+        }
+        for label, level in zip(references, levels, strict=True)
+    ]
+    return {
+        "dataset": {"source": frame},
+        "grid": {**GRID, "top": 12},
+        "tooltip": {"trigger": "axis", "valueFormatter": PERCENT_FORMAT},
+        "xAxis": {"type": "category"},
+        "yAxis": {
+            "type": "value",
+            "min": 0,
+            # an axis does not grow for its marks
+            "max": 1.15 * max([*levels, *known, 0.1]),
+            "axisLabel": {"formatter": "{value} %", "showMaxLabel": False},
+        },
+        "series": [
+            {
+                "type": "bar",
+                "name": name,
+                "barMaxWidth": 40,
+                "encode": {"x": "month", "y": "percent"},
+                "markLine": {
+                    "silent": True,
+                    "symbol": "none",
+                    "lineStyle": {"type": "dashed", "color": GREY},
+                    "label": {"position": "insideEndTop"},
+                    "data": marks,
+                },
+            }
         ],
     }

@@ -92,7 +92,7 @@ OFFERS: Mapping[str, Offer] = {
         ("category", "country", "currency"), has_grain=True, has_zone=True, has_modes=True
     ),
     "acceptance": Offer(("category", "country", "currency")),
-    "risk": Offer(has_zone=True),
+    "risk": Offer(("category", "country"), has_zone=True),
     "merchants": Offer(("category", "country"), has_grain=True, has_zone=True),
     "accounts": Offer(),
     "account": Offer(has_zone=True),

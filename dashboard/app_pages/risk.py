@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -23,15 +24,19 @@ from dashboard import (
     exports,
     formats,
     periods,
+    tables,
     ui,
 )
 from dashboard.connection import Answer, Row
+from dashboard.definitions import Metric
+from dashboard.filters import Selection
 from dashboard.queries import merchants as merchant_queries
 from dashboard.queries import risk as queries
 from dashboard.queries.call import Call
 
 KPI_HEIGHT = 172
 CHART_HEIGHT = 360
+ADJUSTED_HEIGHT = 280
 PAGE_ROWS = 10
 EXPORT_ROWS = 10_000
 ROW_HEIGHT = 35
@@ -52,10 +57,22 @@ ONE_AUTHOR = (
 )
 COMPONENTS = ("dispute_rate", "decline_rate", "refund_rate", "geo_share", "velocity", "risk_rating")
 KINDS: Mapping[str, str] = {"account": "Account", "device": "Device", "ip": "IP address"}
-# The columns of a payment by which an account, a device or an address is found in silver.
-FOUND_BY: Mapping[str, str] = {"account": "account_id", "device": "device_id", "ip": "ip"}
+# The columns of a payment by which a device or an address is found in silver.
+FOUND_BY: Mapping[str, str] = {"device": "device_id", "ip": "ip"}
+
+# What the rules flag: none of it is known of a part of the merchants.
+FLAGGED = (
+    ("agg_risk_signals_daily", "count_burst_attempts"),
+    ("agg_risk_signals_daily", "count_trips"),
+    ("agg_risk_now", "count_outliers"),
+    ("agg_risk_now", "count_flagged_entities"),
+    ("agg_risk_now", "flagged_volume_share"),
+    ("agg_geo_mismatch_daily", "geo_mismatch_rate"),
+)
+ALL_ONLY = "Not known per merchant: take category and country out to see it."
 
 filters = bar.current("risk")
+chosen = filters.selection
 
 
 @st.fragment(run_every=filters.every("2s"))
@@ -67,69 +84,39 @@ def header() -> None:
 @st.fragment(run_every=filters.every("30s"))
 def kpi_strip() -> None:
     """What is flagged, disputed and out of place."""
-    with ui.loading("risk_kpis", 2 * KPI_HEIGHT):
+    with ui.loading("risk_kpis", KPI_HEIGHT):
         ui.guarded(kpi_rows)
 
 
 def kpi_rows() -> None:
     """The KPI cards: of the range with comparison, and of the last 24 hours."""
-    days = filters.days
+    if chosen.chosen:
+        grid = st.grid(len(FLAGGED), min_column_width=150, row_height=KPI_HEIGHT)
+        with grid:
+            for model, name in FLAGGED:
+                known = definitions.of(model)
+                ui.metric_card(cards.unknown_card(name, known, "not by merchant", ALL_ONLY))
+        return
+    days, earlier = filters.days, filters.days_before
     now = data.past(queries.now())
     row: Row = now.rows[0] if now.rows else {}
     signals = data.past(queries.signals(days, drawn(days)))
-    mismatch = data.past(queries.mismatch(days))
-    disputes = data.past(queries.disputes(days))
-    vamp = data.past(queries.vamp(MONTHS))
-    if not cards.totals(mismatch.rows, "now").get("count_attempted"):
+    mismatch = compared(lambda days, _: queries.mismatch(days))
+    if not cards.totals(mismatch[0].rows, "now").get("count_attempted"):
         bar.nothing_here(filters)
-    period = "today, so far" if days.complete is None else days.words
-
-    def of_range(
-        model: str,
-        name: str,
-        value: cards.Number | None,
-        complete: cards.Number | None,
-        before: Callable[[periods.Days], cards.Number | None],
-        history: Sequence[float | None],
-    ) -> cards.Card:
-        earlier = days.complete.shifted(filters.day_shift) if days.complete else None
-        known = earlier is not None and filters.compares_from(earlier.first)
-        return cards.day_card(
-            name,
-            definitions.of(model),
-            value,
-            complete if days.complete else None,
-            before(earlier) if earlier is not None and known else None,
-            period,
-            history,
-        )
 
     def signal(name: str, column: str) -> cards.Card:
         counted = signals.rows[-1] if signals.rows else {}
-        return of_range(
-            "agg_risk_signals_daily",
+        before = data.past(queries.signals(earlier)).rows[-1] if earlier else None
+        return cards.day_card(
             name,
+            definitions.of("agg_risk_signals_daily"),
             counted.get(f"total_{column}", 0),
-            counted.get(f"complete_{column}", 0),
-            lambda earlier: data.past(queries.signals(earlier)).rows[-1][f"total_{column}"],
-            [day[name] for day in signals.rows if day["drawn_at"] < days.open_from],
-        )
-
-    def rate(
-        model: str,
-        name: str,
-        answer: Answer,
-        query: Callable[[periods.Days], Call],
-        by_day: Call,
-        column: str,
-    ) -> cards.Card:
-        return of_range(
-            model,
-            name,
-            cards.totals(answer.rows, "now").get(name),
-            cards.totals(answer.rows, "complete").get(name),
-            lambda earlier: cards.totals(data.past(query(earlier)).rows, "now").get(name),
-            [day[column] for day in data.past(by_day).rows if day["drawn_at"] < days.open_from],
+            counted.get(f"complete_{column}", 0) if days.complete else None,
+            before[f"total_{column}"] if before else None,
+            "today, so far" if days.complete is None else days.words,
+            over(signals.rows, name),
+            filters.comparison.is_wanted,
         )
 
     def of_now(name: str, note: str) -> cards.Card:
@@ -143,65 +130,50 @@ def kpi_rows() -> None:
         of_now("count_outliers", "last 24 hours"),
         of_now("count_flagged_entities", "now"),
         of_now("flagged_volume_share", "last 24 hours"),
-        rate(
+        compared_card(
             "agg_geo_mismatch_daily",
             "geo_mismatch_rate",
             mismatch,
-            queries.mismatch,
-            queries.mismatch_by_day(drawn(days)),
-            "mismatch_percent",
+            over(data.past(queries.mismatch_by_day(drawn(days))).rows, "mismatch_percent"),
         ),
-        rate(
-            "agg_disputes_daily",
-            "dispute_activity",
-            disputes,
-            queries.disputes,
-            queries.disputes_by_day(drawn(days)),
-            "activity_percent",
-        ),
-        vamp_card(vamp.rows),
     ]
-    grid = st.grid(4, min_column_width=150, row_height=KPI_HEIGHT)
+    grid = st.grid(len(FLAGGED), min_column_width=150, row_height=KPI_HEIGHT)
     with grid:
         for card in shown:
             ui.metric_card(card)
-    metrics = [
-        definitions.of(model).metric(name)
-        for model, name in (
-            ("agg_risk_signals_daily", "count_burst_attempts"),
-            ("agg_risk_signals_daily", "count_trips"),
-            ("agg_risk_now", "count_outliers"),
-            ("agg_risk_now", "count_flagged_entities"),
-            ("agg_risk_now", "flagged_volume_share"),
-            ("agg_geo_mismatch_daily", "geo_mismatch_rate"),
-            ("agg_disputes_daily", "dispute_activity"),
-            ("agg_vamp_monthly", "vamp_ratio"),
-        )
-    ]
     ui.footer(
         "how_risk_kpis",
-        [signals, now, mismatch, disputes, vamp],
+        [signals, now, *mismatch],
         f"{days.words} · {filters.against_days} · up to a minute old"
         + (" · paused" if filters.paused else ""),
-        ui.definition_lines(metrics),
+        ui.definition_lines(definitions.of(model).metric(name) for model, name in FLAGGED),
     )
 
 
-def vamp_card(months: Sequence[Row]) -> cards.Card:
-    """The proxy of Visa's ratio of the newest month, with the months before it as its line."""
-    newest: Row = months[0] if months else {}
-    note = f"{newest['month_start_date']:%B %Y}, so far" if months else formats.NOTHING
-    if len(months) > 1:
-        note += f" · {months[1]['month_start_date']:%b} {formats.percent(months[1]['vamp_ratio'])}"
-    card = cards.plain_card(
-        "vamp_ratio",
-        definitions.of("agg_vamp_monthly"),
-        newest.get("vamp_ratio"),
-        note,
-        "Covers the calendar month (UTC) and all merchants together, whatever the range.",
+def compared(query: Callable[[periods.Days, Selection], Call]) -> list[Answer]:
+    """The answer of the days and, where they are compared, of those before."""
+    days = (filters.days, filters.days_before)
+    return [data.past(query(one, chosen)) for one in days if one]
+
+
+def over(rows: Sequence[Row], column: str) -> list[float | None]:
+    """One column of the days that are over."""
+    return [row[column] for row in rows if row["drawn_at"] < filters.days.open_from]
+
+
+def compared_card(
+    model: str, name: str, answers: Sequence[Answer], history: Sequence[float | None]
+) -> cards.Card:
+    """The card of a figure of the days, with its change."""
+    return cards.totals_card(
+        name,
+        definitions.of(model),
+        answers[0].rows,
+        answers[1].rows if len(answers) > 1 else None,
+        filters.days,
+        history,
+        filters.comparison.is_wanted,
     )
-    line = [month["vamp_ratio"] for month in reversed(months) if month["vamp_ratio"] is not None]
-    return replace(card, history=tuple(100 * ratio for ratio in line))
 
 
 def drawn(days: periods.Days) -> periods.Days:
@@ -209,9 +181,9 @@ def drawn(days: periods.Days) -> periods.Days:
     return days.at_least(DRAWN_DAYS)
 
 
-def payment_link(transaction_id: object) -> str:
-    """The page of a payment."""
-    return f"/payment?payment={transaction_id}"
+def of_all(body: Callable[[], Any]) -> Callable[[], Any]:
+    """A card's body; where merchants are chosen, that its figures do not know them."""
+    return (lambda: st.caption(ALL_ONLY)) if chosen.chosen else body
 
 
 def merchant_link(row: Row) -> str:
@@ -220,7 +192,10 @@ def merchant_link(row: Row) -> str:
 
 
 def payments_link(kind: str, entity: object) -> str:
-    """The SQL page with the statement that lists the payments of an account, device or address."""
+    """An account's page; of a device or address the SQL page with the statement that lists its
+    payments, as no page is about one."""
+    if kind == "account":
+        return tables.account_link(entity)
     literal = str(entity).replace("\\", "\\\\").replace("'", "\\'")
     statement = (
         "select transaction_id, occurred_at, account_id, merchant_id, amount, currency, status,"
@@ -235,15 +210,13 @@ def merchant_column(label: str = "Merchant") -> Any:
     return st.column_config.LinkColumn(label, display_text=r"#(.*)$", help="Opens the merchant.")
 
 
-def payment_column(label: str = "Payment") -> Any:
-    """A column of `payment_link`s."""
-    return st.column_config.LinkColumn(label, display_text="Open", help="Opens the payment.")
-
-
 def payments_column(label: str = "Payments") -> Any:
     """A column of `payments_link`s."""
     return st.column_config.LinkColumn(
-        label, display_text="List", help="The statement that lists them, on the page SQL."
+        label,
+        display_text="List",
+        help="Those of an account on its page; of a device or address by a statement on the page "
+        "SQL.",
     )
 
 
@@ -259,7 +232,7 @@ def velocity() -> None:
         "Above a velocity limit now",
         "risk_velocity",
         TABLE_HEIGHT,
-        velocity_table,
+        of_all(velocity_table),
         help="Accounts, devices and IP addresses that attempt far more than others of their kind.",
     )
 
@@ -327,7 +300,7 @@ def bursts() -> None:
         "Card-testing bursts",
         "risk_bursts",
         TABLE_HEIGHT,
-        bursts_table,
+        of_all(bursts_table),
         help="At least 5 attempts below 10 EUR from one IP address within 10 minutes, by at least "
         "3 accounts.",
     )
@@ -350,7 +323,7 @@ def bursts_table() -> None:
         pd.DataFrame(
             {
                 "started": [row["burst_first_at"] for row in rows],
-                "payment": [one and payment_link(one["transaction_id"]) for one in found],
+                "payment": [one and tables.payment_link(one["transaction_id"]) for one in found],
                 "lasted": [
                     formats.seconds((row["burst_last_at"] - row["burst_first_at"]).total_seconds())
                     for row in rows
@@ -387,7 +360,7 @@ def bursts_table() -> None:
             "merchants": st.column_config.NumberColumn("Merchants", format="%,d"),
             "device": st.column_config.TextColumn("Mostly from device"),
             "devices": st.column_config.NumberColumn("Devices", format="%,d"),
-            "payment": payment_column("Last payment"),
+            "payment": tables.payment_column("Last payment"),
         },
         hide_index=True,
         height="content",
@@ -418,7 +391,7 @@ def unusual() -> None:
         "Impossible travel",
         "risk_trips",
         TABLE_HEIGHT,
-        trips_table,
+        of_all(trips_table),
         help="Two attempts of one account from IP addresses in two countries, at most an hour "
         "apart.",
     )
@@ -426,7 +399,7 @@ def unusual() -> None:
 
 def outliers_table() -> None:
     """The most unusual of the large attempts."""
-    answer = data.past(queries.outliers(OUTLIERS))
+    answer = data.past(queries.outliers(OUTLIERS, chosen))
     if not answer.rows:
         st.caption("No unusual amount in the last 24 hours.")
         return
@@ -436,7 +409,7 @@ def outliers_table() -> None:
         pd.DataFrame(
             {
                 "at": [row["occurred_at"] for row in rows],
-                "payment": [payment_link(row["transaction_id"]) for row in rows],
+                "payment": [tables.payment_link(row["transaction_id"]) for row in rows],
                 "amount": [formats.money(row["amount"], row["currency_code"]) for row in rows],
                 "eur": [formats.cents(row["amount_eur"]) for row in rows],
                 "usual": [
@@ -445,8 +418,7 @@ def outliers_table() -> None:
                 "score": [row["outlier_score"] for row in rows],
                 "status": [row["status"].capitalize() for row in rows],
                 "merchant": [merchant_link(row) for row in rows],
-                "payments": [payments_link("account", row["account_id"]) for row in rows],
-                "account": [str(row["account_id"]) for row in rows],
+                "account": [tables.account_link(row["account_id"]) for row in rows],
             }
         ),
         column_config={
@@ -466,9 +438,8 @@ def outliers_table() -> None:
             "score": ui.number_column(known.metric("outlier_score"), "%,.0f MAD"),
             "status": st.column_config.TextColumn("Status"),
             "merchant": merchant_column(),
-            "account": st.column_config.TextColumn("Account"),
-            "payment": payment_column(),
-            "payments": payments_column("Account's payments"),
+            "account": tables.account_column(),
+            "payment": tables.payment_column(),
         },
         hide_index=True,
         height=TABLE_HEIGHT if len(rows) > PAGE_ROWS else "content",
@@ -501,8 +472,7 @@ def trips_table() -> None:
                 "arrived": [row["arrived_at"] for row in rows],
                 "trip": [f"{row['from_country']} → {row['to_country']}" for row in rows],
                 "minutes": [row["elapsed_minutes"] for row in rows],
-                "account": [str(row["account_id"]) for row in rows],
-                "payments": [payments_link("account", row["account_id"]) for row in rows],
+                "account": [tables.account_link(row["account_id"]) for row in rows],
             }
         ),
         column_config={
@@ -514,8 +484,7 @@ def trips_table() -> None:
             ),
             "trip": st.column_config.TextColumn("From → to", help="Countries of the addresses."),
             "minutes": ui.number_column(known.metric("elapsed_minutes"), "%d min", "Within"),
-            "account": st.column_config.TextColumn("Account", width="medium"),
-            "payments": payments_column(),
+            "account": tables.account_column(),
         },
         hide_index=True,
         height="content",
@@ -541,14 +510,14 @@ def fraud() -> None:
         "Most suspicious sessions",
         "risk_suspects",
         TABLE_HEIGHT,
-        suspects_table,
+        of_all(suspects_table),
         help=definitions.of("agg_fraud_scores").metric("fraud_score").description,
     )
     left, right = st.columns(2)
     with left:
-        ui.panel("Fraud score quality", "risk_thresholds", CHART_HEIGHT, thresholds_chart)
+        ui.panel("Fraud score quality", "risk_thresholds", CHART_HEIGHT, of_all(thresholds_chart))
     with right:
-        ui.panel("Quality per day", "risk_quality", CHART_HEIGHT, quality_table)
+        ui.panel("Quality per day", "risk_quality", CHART_HEIGHT, of_all(quality_table))
 
 
 def suspects_table() -> None:
@@ -588,7 +557,7 @@ def suspects_table() -> None:
                 ],
                 "ip": [row["ip"] or None for row in rows],
                 "device": [row["device_id"] or None for row in rows],
-                "account": [str(row["account_id"]) for row in rows],
+                "account": [tables.account_link(row["account_id"]) for row in rows],
             }
         ),
         column_config={
@@ -613,7 +582,7 @@ def suspects_table() -> None:
             ),
             "ip": st.column_config.TextColumn("IP address"),
             "device": st.column_config.TextColumn("Device"),
-            "account": st.column_config.TextColumn("Account"),
+            "account": tables.account_column(),
         },
         hide_index=True,
         height="content",
@@ -717,14 +686,305 @@ def quality_table() -> None:
     )
 
 
+@st.fragment(parallel=True, run_every=filters.every("60s"))
+def adjustments() -> None:
+    """What became of payments that succeeded, and the networks' view of it."""
+    st.subheader("Refunds and disputes", anchor=False)
+    with ui.loading("risk_adjustments", 2 * KPI_HEIGHT):
+        ui.guarded(adjustment_rows)
+    left, middle, right = st.columns(3)
+    with left:
+        ui.panel("Refunds per day", "risk_refunds", ADJUSTED_HEIGHT, refunds_chart)
+    with middle:
+        ui.panel("Disputes per day", "risk_disputes", ADJUSTED_HEIGHT, disputes_chart)
+    with right:
+        ui.panel("Disputes decided per day", "risk_decided", ADJUSTED_HEIGHT, of_all(decided_chart))
+    left, right = st.columns([2, 3])
+    vamp = definitions.of("agg_vamp_monthly").metric("vamp_ratio")
+    with left:
+        ui.panel(f"{vamp.label} per month", "risk_vamp", ADJUSTED_HEIGHT, vamp_chart)
+    with right:
+        ui.panel(
+            f"{vamp.label} by merchant",
+            "risk_vamp_merchants",
+            ADJUSTED_HEIGHT,
+            vamp_table,
+            help=vamp.description,
+        )
+
+
+def adjustment_rows() -> None:
+    """Refunds in the first row, disputes in the second: activity of the days, and what became of
+    the payments of the days."""
+    days = drawn(filters.days)
+    refunds, disputes, cohorts = (
+        compared(query) for query in (queries.refunds, queries.disputes, queries.cohorts)
+    )
+    refunded = data.past(queries.refunds_by_day(days, chosen)).rows
+    disputed = data.past(queries.disputes_by_day(days, chosen)).rows
+    grown = data.past(queries.cohorts_by_day(days, chosen)).rows
+    vamp = data.past(queries.vamp(MONTHS, chosen))
+
+    def refund(name: str, column: str) -> cards.Card:
+        return compared_card("agg_refunds_daily", name, refunds, over(refunded, column))
+
+    def dispute(name: str, column: str) -> cards.Card:
+        return compared_card("agg_disputes_daily", name, disputes, over(disputed, column))
+
+    def cohort(name: str) -> cards.Card:
+        before = cohorts[1].rows if len(cohorts) > 1 else None
+        return cards.cohort_card(
+            name,
+            definitions.of("agg_merchants_trailing"),
+            cohorts[0].rows,
+            before,
+            filters.days,
+            over(grown, f"{name}_percent"),
+            filters.comparison.is_wanted,
+        )
+
+    won = dispute("win_rate", "win_percent")
+    if chosen.chosen:
+        known = definitions.of("agg_disputes_daily")
+        won = cards.unknown_card("win_rate", known, "not by merchant", ALL_ONLY)
+    shown = [
+        refund("refunded_amount_eur", "refunded_eur"),
+        refund("refund_activity_by_value", "activity_by_value_percent"),
+        refund("refund_activity", "activity_percent"),
+        cohort("refund_rate"),
+        dispute("dispute_activity", "activity_percent"),
+        cohort("dispute_rate"),
+        won,
+        vamp_card(vamp.rows),
+    ]
+    grid = st.grid(4, min_column_width=150, row_height=KPI_HEIGHT)
+    with grid:
+        for card in shown:
+            ui.metric_card(card)
+    metrics = [
+        definitions.of(model).metric(name)
+        for model, name in (
+            ("agg_refunds_daily", "refunded_amount_eur"),
+            ("agg_refunds_daily", "refund_activity_by_value"),
+            ("agg_refunds_daily", "refund_activity"),
+            ("agg_merchants_trailing", "refund_rate"),
+            ("agg_disputes_daily", "dispute_activity"),
+            ("agg_merchants_trailing", "dispute_rate"),
+            ("agg_disputes_daily", "win_rate"),
+            ("agg_vamp_monthly", "vamp_ratio"),
+        )
+    ]
+    ui.footer(
+        "how_adjustments",
+        [*refunds, *disputes, *cohorts, vamp],
+        f"{filters.days.words} · {filters.against_days} · rates: of the payments of these days, "
+        "immature while they still grow",
+        ui.definition_lines(metrics),
+    )
+
+
+def vamp_card(months: Sequence[Row]) -> cards.Card:
+    """The proxy of Visa's ratio of the newest month, with the months before it as its line."""
+    newest: Row = months[0] if months else {}
+    note = f"{newest['month_start_date']:%B %Y}, so far" if months else formats.NOTHING
+    if len(months) > 1:
+        note += f" · {months[1]['month_start_date']:%b} {formats.percent(months[1]['vamp_ratio'])}"
+    card = cards.plain_card(
+        "vamp_ratio",
+        definitions.of("agg_vamp_monthly"),
+        newest.get("vamp_ratio"),
+        note,
+        "Covers the calendar month (UTC) and all chosen merchants together, whatever the range.",
+    )
+    line = [month["vamp_ratio"] for month in reversed(months) if month["vamp_ratio"] is not None]
+    return replace(card, history=tuple(100 * ratio for ratio in line))
+
+
+def adjusted_chart(
+    key: str, answers: Sequence[Answer], names: Mapping[str, str], metric: Metric, about: str
+) -> None:
+    """Lines of percent per day of the answers together; `metric` is the last of the names."""
+    days = drawn(filters.days)
+    if not any(answer.rows for answer in answers):
+        st.caption("No payments on these days.")
+        return
+    found: dict[date, dict[str, Any]] = {}
+    for answer in answers:
+        for row in answer.rows:
+            found.setdefault(row["drawn_at"], dict.fromkeys(names)).update(row)
+    frame = charts.day_frame([{**found[day], "drawn_at": day} for day in sorted(found)], [*names])
+    column, shown, grown = list(names)[-1], dict(names), metric.grows_from(datetime.now(UTC).date())
+    if grown is not None:
+        frame = charts_risk.with_young(frame, column, grown)
+        shown[f"{column}{charts_risk.YOUNG}"] = f"{metric.label}, immature"
+    ui.time_chart(
+        frame,
+        charts_risk.rates_option(frame, shown, days.is_filling),
+        height=ADJUSTED_HEIGHT,
+        alt=f"{', '.join(names.values())} in percent per day, {days.words}",
+        key=f"chart_{key}",
+    )
+    caption = f"Per day, {days.words}"
+    if grown is not None:
+        caption += f" · dashed: grows until {metric.matures_after_days} days old"
+    ui.footer(f"how_{key}", answers, caption, about)
+
+
+def refunds_chart() -> None:
+    """Refunds made per day, and what was refunded of each day's payments."""
+    days = drawn(filters.days)
+    known = definitions.of("agg_refunds_daily")
+    by_value, by_count = (
+        known.metric(name) for name in ("refund_activity_by_value", "refund_activity")
+    )
+    rate = definitions.of("agg_merchants_trailing").metric("refund_rate")
+    adjusted_chart(
+        "refunds",
+        [
+            data.past(queries.refunds_by_day(days, chosen)),
+            data.past(queries.cohorts_by_day(days, chosen)),
+        ],
+        {
+            "activity_by_value_percent": by_value.label,
+            "activity_percent": by_count.label,
+            "refund_rate_percent": rate.label,
+        },
+        rate,
+        ui.definition_lines((by_value, by_count, rate)),
+    )
+
+
+def disputes_chart() -> None:
+    """Disputes opened per day, and how many of each day's payments were disputed."""
+    days = drawn(filters.days)
+    activity = definitions.of("agg_disputes_daily").metric("dispute_activity")
+    rate = definitions.of("agg_merchants_trailing").metric("dispute_rate")
+    adjusted_chart(
+        "disputes",
+        [
+            data.past(queries.disputes_by_day(days, chosen)),
+            data.past(queries.cohorts_by_day(days, chosen)),
+        ],
+        {"activity_percent": activity.label, "dispute_rate_percent": rate.label},
+        rate,
+        ui.definition_lines((activity, rate)),
+    )
+
+
+def decided_chart() -> None:
+    """Disputes won and lost per day."""
+    days = drawn(filters.days)
+    answer = data.past(queries.disputes_by_day(days))
+    if not any(row["count_won"] or row["count_lost"] for row in answer.rows):
+        st.caption("No dispute was decided on these days.")
+        return
+    known = definitions.of("agg_disputes_daily")
+    metrics = [known.metric(name) for name in ("count_won", "count_lost", "win_rate")]
+    frame = charts.day_frame(answer.rows, ("count_won", "count_lost", "win_percent"))
+    ui.time_chart(
+        frame,
+        charts_risk.decided_option(frame, *(metric.label for metric in metrics)),
+        height=ADJUSTED_HEIGHT,
+        alt=f"Disputes won and lost per day of the decision, {days.words}",
+        key="chart_decided",
+    )
+    ui.footer(
+        "how_decided",
+        [answer],
+        f"By the day of the decision, {days.words}",
+        ui.definition_lines(metrics),
+    )
+
+
+def vamp_chart() -> None:
+    """The proxy of Visa's ratio per month, with the lines it is measured by."""
+    answer = data.past(queries.vamp(MONTHS, chosen))
+    if not answer.rows:
+        st.caption("No payment has settled yet.")
+        return
+    metric = definitions.of("agg_vamp_monthly").metric("vamp_ratio")
+    frame = charts_risk.vamp_frame(answer.rows)
+    newest = answer.rows[0]
+    st.echarts_chart(
+        charts_risk.vamp_option(frame, metric.label, metric.references),
+        height=ADJUSTED_HEIGHT,
+        alt=f"{metric.label} of {len(frame)} months; {newest['month_start_date']:%B %Y} so far "
+        f"{formats.percent(newest['vamp_ratio'])}",
+        key="chart_vamp",
+    )
+    excessive = newest["count_excessive"]
+    ui.footer(
+        "how_vamp",
+        [answer],
+        "A proxy, of all merchants together, UTC months; the last one still fills · "
+        f"{formats.integer(excessive)} merchants excessive in it",
+        ui.definition_line(metric),
+    )
+
+
+def vamp_table() -> None:
+    """This month's and the last one's merchants with cases."""
+    answer = data.past(queries.vamp_merchants(RANKED, chosen))
+    if not answer.rows:
+        st.caption("No merchant has a case this month or the last.")
+        return
+    rows = answer.rows
+    known = definitions.of("agg_vamp_monthly")
+    cases = known.metric("count_vamp_cases")
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "month": [row["month_start_date"] for row in rows],
+                "merchant": [merchant_link(row) for row in rows],
+                "ratio": [row["vamp_percent"] for row in rows],
+                "cases": [row["count_vamp_cases"] for row in rows],
+                "disputes": [row["count_disputes"] for row in rows],
+                "fraud": [row["count_reported_fraud"] for row in rows],
+                "settled": [row["count_settled_payments"] for row in rows],
+                "excessive": [row["is_excessive"] for row in rows],
+            }
+        ),
+        column_config={
+            "month": st.column_config.DateColumn("Month, UTC", format="MMM YYYY", pinned=True),
+            "merchant": merchant_column(),
+            "ratio": ui.number_column(known.metric("vamp_ratio"), "%.2f %%"),
+            "cases": ui.number_column(cases, "%,d"),
+            "disputes": ui.number_column(known.metric("count_disputes"), "%,d"),
+            "fraud": ui.number_column(known.metric("count_reported_fraud"), "%,d"),
+            "settled": ui.number_column(known.metric("count_settled_payments"), "%,d"),
+            "excessive": st.column_config.CheckboxColumn(
+                known.metric("is_excessive").label, help=known.metric("is_excessive").description
+            ),
+        },
+        hide_index=True,
+        height=ADJUSTED_HEIGHT,
+        row_height=ROW_HEIGHT,
+        placeholder=formats.NOTHING,
+        key="vamp_table",
+        alt=f"{len(rows)} merchants with cases by month, those with most first",
+    )
+    lines = [
+        *(f"{name}: {value:.2%}" for name, value in known.metric("vamp_ratio").references.items()),
+        *(f"{name} {value:,.0f} cases" for name, value in cases.references.items()),
+    ]
+    ui.footer(
+        "how_vamp_merchants",
+        [answer],
+        f"A proxy · the {RANKED} with most cases of each month · " + " · ".join(lines),
+        ui.definition_lines(
+            known.metric(name) for name in ("vamp_ratio", "count_vamp_cases", "is_excessive")
+        ),
+    )
+
+
 @st.fragment(parallel=True, run_every=filters.every("30s"))
 def geography() -> None:
     """Where payments come from, and how often not from the account's country."""
     left, right = st.columns(2)
     with left:
-        ui.panel("Where payments come from", "risk_countries", CHART_HEIGHT, countries_map)
+        ui.panel("Where payments come from", "risk_countries", CHART_HEIGHT, of_all(countries_map))
     with right:
-        ui.panel("Other country, proxies", "risk_mismatch", CHART_HEIGHT, mismatch_chart)
+        ui.panel("Other country, proxies", "risk_mismatch", CHART_HEIGHT, of_all(mismatch_chart))
 
 
 def countries_map() -> None:
@@ -804,7 +1064,7 @@ def merchants() -> None:
 
 def merchants_table() -> None:
     """Merchants by their risk score, with what each component adds to it."""
-    answer = data.past(merchant_queries.riskiest(RANKED))
+    answer = data.past(merchant_queries.riskiest(RANKED, chosen))
     if not answer.rows:
         st.caption("No payments in the last 30 days.")
         return
@@ -850,5 +1110,6 @@ velocity()
 bursts()
 unusual()
 fraud()
+adjustments()
 geography()
 merchants()

@@ -106,7 +106,8 @@ def daily(sql: str, selection: Selection, *marts: str) -> tuple[str, dict[str, P
     parts = {"of_merchant": OF_MERCHANT, "of_currency": OF_CURRENCY}
     for mart in reversed(marts):
         sql = _put(sql, f"gold.{mart}", _filled(STEPS[mart], parts))
-    return sql, {**parameters(selection)}
+    known = parameters(selection).items()
+    return sql, {name: value for name, value in known if f"{{{name}:" in sql}
 
 
 def _filled(step: str, parts: Mapping[str, str]) -> str:
@@ -461,7 +462,80 @@ agg_hour_of_week_part as (
 )
 """
 
+# Of merchants only payments that succeeded are known by what came after them.
+_REFUNDS = """
+agg_refunds_daily_part as (
+    select
+        merchants.booked_on as refund_date,
+        sum(merchants.refunds) as count_refunds,
+        if(countIf(merchants.refunded_eur is null) > 0, null, sum(merchants.refunded_eur))
+            as refunded_amount_eur,
+        sum(merchants.successful) as count_successful,
+        if(countIf(merchants.successful_eur is null) > 0, null, sum(merchants.successful_eur))
+            as successful_amount_eur,
+        if(count_successful > 0, count_refunds / count_successful, null) as refund_activity,
+        if(
+            successful_amount_eur > 0,
+            toFloat64(refunded_amount_eur) / toFloat64(successful_amount_eur),
+            null
+        ) as refund_activity_by_value
+    from (
+        select
+            booking_date as booked_on,
+            count_refunds as refunds,
+            refunded_amount_eur as refunded_eur,
+            toInt64(0) as successful,
+            toDecimal128(0, 8) as successful_eur
+        from gold.agg_adjustments_by_booking_day
+        where booking_date >= {from:Date} and booking_date < {to:Date}
+        and <of_merchant>
+        union all
+        select
+            payment_date,
+            toInt64(0),
+            toDecimal128(0, 8),
+            count_successful,
+            successful_amount_eur
+        from gold.agg_payments_daily
+        where payment_date >= {from:Date} and payment_date < {to:Date}
+        and <of_merchant>
+    ) as merchants
+    group by refund_date
+)
+"""
+
+# Who won is not known per merchant.
+_DISPUTES = """
+agg_disputes_daily_part as (
+    select
+        merchants.booked_on as dispute_date,
+        sum(merchants.opened) as count_opened,
+        cast(null as Nullable(Int64)) as count_won,
+        cast(null as Nullable(Int64)) as count_lost,
+        sum(merchants.successful) as count_successful,
+        if(count_successful > 0, count_opened / count_successful, null) as dispute_activity,
+        cast(null as Nullable(Float64)) as win_rate
+    from (
+        select
+            booking_date as booked_on,
+            count_opened as opened,
+            toInt64(0) as successful
+        from gold.agg_adjustments_by_booking_day
+        where booking_date >= {from:Date} and booking_date < {to:Date}
+        and <of_merchant>
+        union all
+        select payment_date, toInt64(0), count_successful
+        from gold.agg_payments_daily
+        where payment_date >= {from:Date} and payment_date < {to:Date}
+        and <of_merchant>
+    ) as merchants
+    group by dispute_date
+)
+"""
+
 STEPS: Mapping[str, str] = {
+    "agg_refunds_daily": _REFUNDS,
+    "agg_disputes_daily": _DISPUTES,
     "agg_acceptance_daily": _PAYMENTS,
     "agg_intents_daily": _INTENTS,
     "agg_recovery_daily": _RECOVERY,

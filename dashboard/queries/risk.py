@@ -8,10 +8,14 @@ from typing import Any
 
 import orjson
 
+from dashboard.filters import Selection
 from dashboard.periods import Days
-from dashboard.queries.call import Call, of_days, one_page, totals
+from dashboard.queries import narrowed
+from dashboard.queries.call import Call, Parameter, of_days, one_page, totals
 
 Row = Mapping[str, Any]
+
+ALL = Selection()
 
 # The columns of points of agg_fraud_scores, without `_points`.
 RULES = (
@@ -112,12 +116,67 @@ where payment_date >= {from:Date} and payment_date < {to:Date}
 order by payment_date
 """
 
+REFUNDS = """
+with
+periods as (
+    select
+        arrayJoin(if(refund_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        count_refunds,
+        refunded_amount_eur,
+        count_successful,
+        successful_amount_eur
+    from gold.agg_refunds_daily
+    where refund_date >= {from:Date} and refund_date < {to:Date}
+),
+
+totals as (
+    select
+        period,
+        sum(periods.count_refunds) as count_refunds,
+        sum(periods.count_successful) as count_successful,
+        if(
+            countIf(periods.refunded_amount_eur is null) > 0,
+            null,
+            sum(periods.refunded_amount_eur)
+        ) as refunded_amount_eur,
+        if(
+            countIf(periods.successful_amount_eur is null) > 0,
+            null,
+            sum(periods.successful_amount_eur)
+        ) as successful_amount_eur
+    from periods
+    group by period
+)
+
+select
+    period,
+    count_refunds,
+    refunded_amount_eur,
+    count_refunds / nullIf(count_successful, 0) as refund_activity,
+    toFloat64(refunded_amount_eur) / nullIf(toFloat64(successful_amount_eur), 0)
+        as refund_activity_by_value
+from totals
+"""
+
+REFUNDS_BY_DAY = """
+select
+    refund_date as drawn_at,
+    toFloat64(refunded_amount_eur) as refunded_eur,
+    100 * refund_activity as activity_percent,
+    100 * refund_activity_by_value as activity_by_value_percent
+from gold.agg_refunds_daily
+where refund_date >= {from:Date} and refund_date < {to:Date}
+order by refund_date
+"""
+
 DISPUTES = """
 with
 periods as (
     select
         arrayJoin(if(dispute_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
         count_opened,
+        count_won,
+        count_lost,
         count_successful
     from gold.agg_disputes_daily
     where dispute_date >= {from:Date} and dispute_date < {to:Date}
@@ -126,7 +185,10 @@ periods as (
 select
     period,
     sum(periods.count_opened) as count_opened,
-    count_opened / nullIf(sum(periods.count_successful), 0) as dispute_activity
+    sum(periods.count_won) as count_won,
+    sum(periods.count_lost) as count_lost,
+    count_opened / nullIf(sum(periods.count_successful), 0) as dispute_activity,
+    count_won / nullIf(count_won + count_lost, 0) as win_rate
 from periods
 group by period
 """
@@ -134,10 +196,63 @@ group by period
 DISPUTES_BY_DAY = """
 select
     dispute_date as drawn_at,
-    100 * dispute_activity as activity_percent
+    count_won,
+    count_lost,
+    100 * dispute_activity as activity_percent,
+    100 * win_rate as win_percent
 from gold.agg_disputes_daily
 where dispute_date >= {from:Date} and dispute_date < {to:Date}
 order by dispute_date
+"""
+
+# What became of the payments of the days, until now.
+COHORTS = """
+with
+periods as (
+    select
+        arrayJoin(if(payment_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
+        count_successful,
+        count_disputed,
+        successful_amount_eur,
+        refunded_amount_eur
+    from gold.agg_adjustments_by_payment_day
+    where
+        payment_date >= {from:Date}
+        and payment_date < {to:Date}
+        and <of_merchant>
+)
+
+select
+    period,
+    sum(periods.count_disputed) / nullIf(sum(periods.count_successful), 0) as dispute_rate,
+    if(
+        countIf(periods.refunded_amount_eur is null or periods.successful_amount_eur is null) > 0,
+        null,
+        toFloat64(sum(periods.refunded_amount_eur))
+            / nullIf(toFloat64(sum(periods.successful_amount_eur)), 0)
+    ) as refund_rate
+from periods
+group by period
+"""
+
+COHORTS_BY_DAY = """
+select
+    payment_date as drawn_at,
+    100 * sum(cohorts.count_disputed) / nullIf(sum(cohorts.count_successful), 0)
+        as dispute_rate_percent,
+    if(
+        countIf(cohorts.refunded_amount_eur is null or cohorts.successful_amount_eur is null) > 0,
+        null,
+        100 * toFloat64(sum(cohorts.refunded_amount_eur))
+            / nullIf(toFloat64(sum(cohorts.successful_amount_eur)), 0)
+    ) as refund_rate_percent
+from gold.agg_adjustments_by_payment_day as cohorts
+where
+    payment_date >= {from:Date}
+    and payment_date < {to:Date}
+    and <of_merchant>
+group by payment_date
+order by drawn_at
 """
 
 VAMP = """
@@ -145,11 +260,40 @@ select
     month_start_date,
     sum(vamp.count_vamp_cases) as count_vamp_cases,
     sum(vamp.count_settled_payments) as count_settled_payments,
-    count_vamp_cases / nullIf(count_settled_payments, 0) as vamp_ratio
+    count_vamp_cases / nullIf(count_settled_payments, 0) as vamp_ratio,
+    100 * vamp_ratio as vamp_percent,
+    countIf(vamp.is_excessive) as count_excessive
 from gold.agg_vamp_monthly as vamp
+where <of_merchant>
 group by month_start_date
 order by month_start_date desc
 limit {months:UInt8}
+"""
+
+# Of this month and the last, which is over; the excessive before those that come near.
+VAMP_MERCHANTS = """
+select
+    month_start_date,
+    merchant_id,
+    merchant_name,
+    count_settled_payments,
+    count_disputes,
+    count_reported_fraud,
+    count_vamp_cases,
+    100 * vamp_ratio as vamp_percent,
+    is_excessive
+from gold.agg_vamp_monthly as vamp
+where
+    month_start_date >= toStartOfMonth(now('UTC')) - interval 1 month
+    and count_vamp_cases > 0
+    and <of_merchant>
+order by
+    month_start_date desc,
+    is_excessive desc,
+    count_vamp_cases desc,
+    vamp_ratio desc,
+    merchant_id asc
+limit {limit:UInt32} by month_start_date
 """
 
 VELOCITY = "with\n" + one_page(
@@ -263,6 +407,7 @@ select
     outliers.outlier_score as outlier_score
 from gold.agg_amount_outliers as outliers
 left join gold.dim_merchants as merchants on outliers.merchant_id = merchants.merchant_id
+where <of_merchant>
 order by outlier_score desc, transaction_id asc
 limit {limit:UInt32}
 settings join_use_nulls = 1
@@ -418,19 +563,49 @@ def mismatch_by_day(days: Days, shift: timedelta = timedelta(0)) -> Call:
     )
 
 
-def disputes(days: Days) -> Call:
-    """Dispute activity over the days: `now` and `complete`."""
-    return totals("disputes", DISPUTES, days)
+def refunds(days: Days, selection: Selection = ALL) -> Call:
+    """Refunds made on the days and their share of the payments: `now` and `complete`."""
+    sql, sent = narrowed.daily(REFUNDS, selection, "agg_refunds_daily")
+    return totals("refunds", sql, days, **sent)
 
 
-def disputes_by_day(days: Days) -> Call:
-    """Dispute activity in percent, one row per day."""
-    return of_days("disputes_by_day", DISPUTES_BY_DAY, days.first, days.after)
+def refunds_by_day(days: Days, selection: Selection = ALL) -> Call:
+    """Refunded volume, and refund activity in percent, one row per day."""
+    sql, sent = narrowed.daily(REFUNDS_BY_DAY, selection, "agg_refunds_daily")
+    return of_days("refunds_by_day", sql, days.first, days.after, **sent)
 
 
-def vamp(months: int) -> Call:
+def disputes(days: Days, selection: Selection = ALL) -> Call:
+    """Dispute activity and win rate over the days: `now` and `complete`."""
+    sql, sent = narrowed.daily(DISPUTES, selection, "agg_disputes_daily")
+    return totals("disputes", sql, days, **sent)
+
+
+def disputes_by_day(days: Days, selection: Selection = ALL) -> Call:
+    """Disputes decided, and activity and win rate in percent, one row per day."""
+    sql, sent = narrowed.daily(DISPUTES_BY_DAY, selection, "agg_disputes_daily")
+    return of_days("disputes_by_day", sql, days.first, days.after, **sent)
+
+
+def cohorts(days: Days, selection: Selection = ALL) -> Call:
+    """Refund and dispute rate of the payments made on the days: `now` and `complete`."""
+    return totals("cohorts", _of_merchants(COHORTS), days, **_sent(selection))
+
+
+def cohorts_by_day(days: Days, selection: Selection = ALL) -> Call:
+    """The same in percent, one row per day of payment."""
+    sql = _of_merchants(COHORTS_BY_DAY)
+    return of_days("cohorts_by_day", sql, days.first, days.after, **_sent(selection))
+
+
+def vamp(months: int, selection: Selection = ALL) -> Call:
     """The VAMP proxy of all merchants together, one row per month, newest first."""
-    return Call("vamp", VAMP.strip(), (("months", months),))
+    return _of_part("vamp", VAMP, selection, months=months)
+
+
+def vamp_merchants(limit: int, selection: Selection = ALL) -> Call:
+    """The VAMP proxy of this month and the last, of so many merchants with most cases each."""
+    return _of_part("vamp_merchants", VAMP_MERCHANTS, selection, limit=limit)
 
 
 def velocity(page: int, size: int) -> Call:
@@ -457,9 +632,9 @@ def burst_details(found: Sequence[Row]) -> Call:
     return Call("burst_details", BURST_DETAILS.strip(), tuple(parameters.items()))
 
 
-def outliers(limit: int) -> Call:
+def outliers(limit: int, selection: Selection = ALL) -> Call:
     """Attempts of the last 24 hours with an unusual amount, the most unusual first."""
-    return Call("outliers", OUTLIERS.strip(), (("limit", limit),))
+    return _of_part("outliers", OUTLIERS, selection, limit=limit)
 
 
 def suspects(days: Days, page: int, size: int) -> Call:
@@ -485,3 +660,17 @@ def trips(days: Days, page: int, size: int) -> Call:
 def countries(days: Days) -> Call:
     """Attempts by country of the account and of the IP address, in percent of the account's."""
     return of_days("countries", COUNTRIES, days.first, days.after)
+
+
+def _of_merchants(sql: str) -> str:
+    return sql.replace("<of_merchant>", narrowed.OF_MERCHANT)
+
+
+def _sent(selection: Selection) -> dict[str, str]:
+    chosen = narrowed.parameters(selection)
+    return {name: chosen[name] for name in ("category", "country")}
+
+
+def _of_part(name: str, sql: str, selection: Selection, **sent: Parameter) -> Call:
+    """A call on a mart of merchants, of those with a chosen category and country."""
+    return Call(name, _of_merchants(sql).strip(), tuple({**sent, **_sent(selection)}.items()))

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from dashboard import definitions
 from tests.python.dashboard.pages import UNREACHABLE, OpenPage, captions, metrics, options
 
 PAGE = "app_pages/risk.py"
@@ -24,7 +25,7 @@ RULES |= dict.fromkeys(("declines", "small_amounts", "large_amounts", "round_amo
 
 def rates(**changed: Any) -> list[dict[str, Any]]:
     """The rows `now` and `complete` of a rate."""
-    row = {"count_attempted": 100, "geo_mismatch_rate": 0.25, "dispute_activity": 0.0125}
+    row = {"count_attempted": 100, "geo_mismatch_rate": 0.25}
     return [{**row, "period": period, **changed} for period in ("now", "complete")]
 
 
@@ -82,11 +83,55 @@ def rows(warehouse: Any, bare_labels: None) -> Any:
             {"drawn_at": day, "mismatch_percent": 25.0, "proxy_percent": None}
             for day in (yesterday, TODAY)
         ],
-        disputes=rates(),
-        disputes_by_day=[{"drawn_at": yesterday, "activity_percent": 1.0}],
+        refunds=rates(
+            refunded_amount_eur=Decimal("1234.50500000"),
+            refund_activity=0.03,
+            refund_activity_by_value=0.02,
+        ),
+        refunds_by_day=[
+            {
+                "drawn_at": yesterday,
+                "refunded_eur": 10.0,
+                "activity_percent": 3.0,
+                "activity_by_value_percent": 2.0,
+            }
+        ],
+        disputes=rates(dispute_activity=0.0125, win_rate=0.4),
+        disputes_by_day=[
+            {
+                "drawn_at": yesterday,
+                "count_won": 2,
+                "count_lost": 3,
+                "activity_percent": 1.0,
+                "win_percent": 40.0,
+            }
+        ],
+        cohorts=rates(refund_rate=0.021, dispute_rate=0.004),
+        cohorts_by_day=[
+            {"drawn_at": day, "dispute_rate_percent": 0.4, "refund_rate_percent": 2.1}
+            for day in (yesterday, TODAY)
+        ],
         vamp=[
-            {"month_start_date": date(2026, 11, 1), "vamp_ratio": 0.05},
-            {"month_start_date": date(2026, 10, 1), "vamp_ratio": 0.01},
+            {
+                "month_start_date": month,
+                "vamp_ratio": ratio,
+                "vamp_percent": 100 * ratio,
+                "count_excessive": 1,
+            }
+            for month, ratio in ((date(2026, 11, 1), 0.05), (date(2026, 10, 1), 0.01))
+        ],
+        vamp_merchants=[
+            {
+                "month_start_date": date(2026, 11, 1),
+                "merchant_id": ONE,
+                "merchant_name": "Harbour Books",
+                "count_settled_payments": 50_000,
+                "count_disputes": 1500,
+                "count_reported_fraud": 1000,
+                "count_vamp_cases": 2500,
+                "vamp_percent": 5.0,
+                "is_excessive": True,
+            }
         ],
         velocity_flags=[
             {
@@ -219,19 +264,103 @@ def test_it_shows_what_is_flagged_and_how_it_changed(rows: Any, open_it: OpenPag
         "Flagged entities": "3",
         "Flagged volume share": "1.23 %",
         "Geo mismatch rate": "25.00 %",
-        "Dispute activity": "0",  # a bare name says nothing of its format
+        "Refunded amount": "€ 1,234.50",
+        "Refund activity by value": "0",  # a bare name says nothing of its format
+        "Refund activity": "0",
+        "Refund rate": "2.10 %",
+        "Dispute activity": "0",
+        "Dispute rate": "0.40 %",
+        "Win rate": "40.00 %",
         "Vamp ratio": "0",
     }
     shown = {metric.label: metric for metric in app.metric}
     # 40 of the whole days against 60 of the week before
     assert shown["Burst attempts"].delta == "-33.3 %"
-    assert len(options(app)) == 3
+    assert shown["Win rate"].delta == "0"
+    assert len(options(app)) == 7
     assert "up to a minute old" in captions(app)
 
 
 def test_the_card_of_a_month_names_the_month_before(rows: Any, open_it: OpenPage) -> None:
     card = next(metric for metric in open_it().metric if metric.label == "Vamp ratio")
     assert card.proto.delta_description == "November 2026, so far · Oct 1.00 %"
+
+
+def defined(monkeypatch: pytest.MonkeyPatch, *metrics: definitions.Metric) -> None:
+    """Only these metrics have a definition."""
+    known = definitions.Definitions({metric.name: metric for metric in metrics})
+    monkeypatch.setattr(definitions, "load", lambda model=definitions.KPI_MODEL: known)
+
+
+def test_a_figure_that_still_grows_is_marked_and_not_compared(
+    rows: Any, monkeypatch: pytest.MonkeyPatch, open_it: OpenPage
+) -> None:
+    rate = definitions.Metric(
+        "refund_rate", "Refund rate", "%", "percent", "down", "Share.", matures_after_days=30
+    )
+    defined(monkeypatch, rate)
+    app = open_it(range="7d")
+    assert not app.exception
+    shown = {metric.label: metric for metric in app.metric}
+    assert (shown["Refund rate"].value, shown["Refund rate"].delta) == ("2.10 %", "")
+    assert shown["Refund rate"].proto.delta_description == "immature: grows for 30 days"
+    assert shown["Dispute rate"].delta == "0"
+    drawn = {one["name"]: one for option in options(app) for one in option["series"]}
+    assert drawn["Refund rate, immature"]["lineStyle"] == {"type": "dashed"}
+    assert "Refund rate" not in drawn
+    assert "dashed: grows until 30 days old" in captions(app)
+
+
+def test_a_figure_of_old_payments_is_compared(
+    rows: Any, monkeypatch: pytest.MonkeyPatch, open_it: OpenPage
+) -> None:
+    rate = definitions.Metric(
+        "refund_rate", "Refund rate", "%", "percent", "down", "Share.", matures_after_days=30
+    )
+    defined(monkeypatch, rate)
+    last = TODAY - timedelta(days=30)
+    url = {"from": f"{last - timedelta(days=2)}T00:00", "to": f"{last}T23:59"}
+    shown = {metric.label: metric for metric in open_it(**url).metric}
+    assert shown["Refund rate"].delta == "0"
+
+
+def test_the_proxy_of_visas_ratio_has_its_lines_and_its_merchants(
+    rows: Any, monkeypatch: pytest.MonkeyPatch, open_it: OpenPage
+) -> None:
+    ratio = definitions.Metric(
+        "vamp_ratio",
+        "VAMP ratio (proxy)",
+        "%",
+        "percent",
+        "down",
+        "What it is.",
+        references={"Acquirer, excessive": 0.007, "Merchant, excessive": 0.015},
+    )
+    defined(monkeypatch, ratio)
+    app = open_it()
+    assert not app.exception
+    (chart,) = [one for one in options(app) if one["series"][0]["name"] == "VAMP ratio (proxy)"]
+    marks = chart["series"][0]["markLine"]["data"]
+    assert [mark["yAxis"] for mark in marks] == pytest.approx([0.7, 1.5])
+    merchants = table(app, "excessive").iloc[0]
+    assert (merchants["cases"], merchants["ratio"], merchants["excessive"]) == (2500, 5.0, True)
+    assert merchants["merchant"].startswith(f"/merchants?merchant={ONE}#")
+    assert "Acquirer, excessive: 0.70% · Merchant, excessive: 1.50%" in captions(app)
+
+
+def test_of_some_merchants_only_what_is_known_of_them_is_shown(
+    rows: Any, open_it: OpenPage
+) -> None:
+    app = open_it(category="travel")
+    assert not app.exception
+    shown = metrics(app)
+    assert {shown[name] for name in ("Trips", "Geo mismatch rate", "Win rate")} == {"n/a"}
+    assert shown["Refund rate"] == "2.10 %"
+    asked = {call.name for call in rows.calls}
+    assert not asked & {"risk_signals", "geo_mismatch", "velocity_flags", "bursts", "suspects"}
+    for name in ("refunds", "disputes", "cohorts", "vamp", "vamp_merchants", "outliers"):
+        assert rows.last(name)["category"] == "travel"
+    assert captions(app).count("Not known per merchant") == 9
 
 
 def test_each_row_leads_to_its_payment_merchant_or_payments(rows: Any, open_it: OpenPage) -> None:
@@ -251,7 +380,7 @@ def test_each_row_leads_to_its_payment_merchant_or_payments(rows: Any, open_it: 
     assert (outlier["amount"], outlier["eur"]) == ("USD 1,660.00", None)
     trip = table(app, "trip").iloc[0]
     assert trip["trip"] == "DE → JP"
-    assert f"account_id = '{ONE}'" in parse_qs(urlsplit(trip["payments"]).query)["q"][0]
+    assert trip["account"] == outlier["account"] == f"/account?account={ONE}"
 
 
 def test_a_hostile_id_stays_one_literal_of_the_statement(rows: Any, open_it: OpenPage) -> None:
@@ -281,7 +410,7 @@ def test_an_unknown_device_leads_to_its_account(rows: Any, open_it: OpenPage) ->
     rows.rows["suspects"][0].update(device_id="", ip="")
     suspect = table(open_it(), "why").iloc[0]
     assert (suspect["device"], suspect["ip"]) == (None, None)
-    assert f"account_id = '{ONE}'" in parse_qs(urlsplit(suspect["payments"]).query)["q"][0]
+    assert suspect["payments"] == f"/account?account={ONE}"
 
 
 def test_the_quality_says_what_it_was_measured_on(rows: Any, open_it: OpenPage) -> None:
@@ -304,7 +433,7 @@ def test_without_labels_the_score_is_shown_and_not_measured(
     assert not app.exception
     assert len(table(app, "why")) == 1
     assert "Not measured: the source has no labels of fraud on these days" in captions(app)
-    assert len(options(app)) == 2
+    assert len(options(app)) == 6
 
 
 def test_a_burst_that_changed_meanwhile_has_no_links(rows: Any, open_it: OpenPage) -> None:
@@ -339,7 +468,7 @@ def test_without_a_signal_each_table_says_so(rows: Any, open_it: OpenPage) -> No
         rows.rows[name] = []
     app = open_it()
     assert not app.exception
-    assert not app.dataframe
+    assert [len(frame.value) for frame in app.dataframe] == [1]  # the ratio of merchants
     said = captions(app)
     assert "No account, device or address is above a limit." in said
     assert "No burst of card testing on these days." in said
@@ -366,7 +495,7 @@ def test_without_clickhouse_it_says_what_why_and_fix(rows: Any, open_it: OpenPag
     assert not app.exception
     assert not app.metric
     assert "Connection refused" in app.error[0].value
-    assert captions(app).count("Waiting for the warehouse.") == 11
+    assert captions(app).count("Waiting for the warehouse.") == 17
 
 
 def test_a_standstill_is_said(rows: Any, open_it: OpenPage) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from dashboard import charts_risk as charts
@@ -67,3 +69,40 @@ def test_thresholds_are_steps_with_a_line_at_the_one_in_force() -> None:
     assert option["series"][1]["markLine"]["data"] == [{"xAxis": 40}]
     del option["dataset"]
     assert json.loads(json.dumps(option)) == option
+
+
+def test_what_still_grows_is_a_line_of_its_own_that_meets_the_other() -> None:
+    days = pd.to_datetime(["2026-03-01", "2026-03-02", "2026-03-03"], utc=True)
+    frame = pd.DataFrame({"drawn_at": days, "rate": [1.0, 2.0, 3.0]})
+    drawn = charts.with_young(frame, "rate", date(2026, 3, 3))
+    assert drawn["rate"].isna().tolist() == [False, False, True]
+    assert drawn["rate_young"].isna().tolist() == [True, False, False]
+    names = {"rate": "Rate", "rate_young": "Rate, immature"}
+    grown, young = charts.rates_option(drawn, names, filling=False)["series"]
+    assert "lineStyle" not in grown
+    assert young["lineStyle"] == {"type": "dashed"}
+
+
+def test_a_line_without_a_value_is_left_out() -> None:
+    days = pd.to_datetime(["2026-03-02", "2026-03-03"], utc=True)
+    frame = pd.DataFrame({"drawn_at": days, "rate": [1.0, 2.0]})
+    drawn = charts.with_young(frame, "rate", date(2026, 3, 1))
+    names = {"rate": "Rate", "rate_young": "Rate, immature"}
+    (young,) = charts.rates_option(drawn, names, filling=False)["series"]
+    assert young["name"] == "Rate, immature"
+
+
+def test_the_axis_of_the_ratio_reaches_its_lines() -> None:
+    months = [{"month_start_date": date(2026, 3, 1), "vamp_percent": 0.1}]
+    frame = charts.vamp_frame([*months, {**months[0], "vamp_percent": None}])
+    option = charts.vamp_option(frame, "Ratio", {"Acquirer": 0.005, "Merchant": 0.015})
+    assert option["yAxis"]["max"] > 1.5
+    lines = option["series"][0]["markLine"]["data"]
+    assert [one["label"]["formatter"] for one in lines] == ["Acquirer: 0.50 %", "Merchant: 1.50 %"]
+
+
+def test_decided_disputes_are_bars_with_their_rate() -> None:
+    won, lost, rate = charts.decided_option(pd.DataFrame(), "Won", "Lost", "Rate")["series"]
+    assert won["stack"] == lost["stack"]
+    assert (won["encode"]["y"], lost["encode"]["y"]) == ("count_won", "count_lost")
+    assert rate["yAxisIndex"] == 1

@@ -61,7 +61,7 @@ def test_what_the_sidebar_writes_can_be_put_into_the_file(tmp_path: Path) -> Non
         ("views:\n  - {name: A}", "`page`: Field required"),
         ("views:\n  - {name: A, page: risk, color: red}", "`color`"),
         ("views:\n  - {name: A, page: sql}", "there is no page `sql`"),
-        ("views:\n  - {name: A, page: risk, filters: {country: DE}}", "has no `country`"),
+        ("views:\n  - {name: A, page: accounts, filters: {country: DE}}", "has no `country`"),
         ("views:\n  - {name: A, page: risk, filters: {range: 9d}}", "`range` is one of 24h"),
         (
             "views:\n  - {name: A, page: fx, filters: {currency: '; drop'}}",
