@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import pandas as pd
@@ -19,12 +20,16 @@ from dashboard import (
     exports,
     formats,
     periods,
+    tables,
     ui,
 )
-from dashboard.connection import Answer, Row
+from dashboard.connection import Answer
+from dashboard.filters import Selection
+from dashboard.queries import adjustments
 from dashboard.queries import merchants as queries
 
 KPI_HEIGHT = 124
+PORTFOLIO_HEIGHT = 172
 CHART_HEIGHT = 320
 DETAIL_HEIGHT = 280
 BARS = 10
@@ -46,6 +51,16 @@ MEASURES = {
     "Risk score": "risk_score",
 }
 ORDERS = {"Highest first": False, "Lowest first": True}
+# The cards of all merchants together: a column of the query and the model that defines it.
+PORTFOLIO = (
+    ("agg_merchants_trailing", "successful_amount_eur"),
+    ("agg_merchant_concentration", "count_merchants"),
+    ("agg_merchant_concentration", "top_10_share"),
+    ("agg_merchant_concentration", "herfindahl_index"),
+    ("agg_merchants_trailing", "refund_rate"),
+    ("agg_merchants_trailing", "dispute_rate"),
+)
+COHORTS = ("refund_rate", "dispute_rate")  # what became of the payments of the days
 COMPONENTS = ("dispute_rate", "decline_rate", "refund_rate", "geo_share", "velocity", "risk_rating")
 
 filters = bar.current("merchants")
@@ -67,6 +82,9 @@ def pick(table: str, ids: list[UUID]) -> None:
         st.query_params["merchant"] = str(ids[rows[0]])
     else:
         st.query_params.pop("merchant", None)
+    for name in ("merchant_payments_page", "merchant_adjustments_page"):
+        if name in st.session_state:
+            st.session_state[name] = 1
     st.session_state["merchant_picked"] = True
 
 
@@ -92,40 +110,45 @@ def header() -> None:
 @st.fragment(run_every=filters.every("30s"))
 def portfolio() -> None:
     """The figures of all merchants together."""
-    with ui.loading("merchants_kpis", KPI_HEIGHT):
+    with ui.loading("merchants_kpis", PORTFOLIO_HEIGHT):
         ui.guarded(portfolio_row)
 
 
 def portfolio_row() -> None:
-    """Volume, rates and concentration of the trailing 30 days."""
-    answer = data.past(queries.portfolio(chosen))
-    row: Row = answer.rows[0] if answer.rows else {}
-    if not row.get("count_attempted"):
-        ui.nothing_here("last 30 d", is_narrowed=bool(chosen.chosen))
-    metrics = []
-    grid = st.grid(6, min_column_width=150, row_height=KPI_HEIGHT)
-    for model, name, span in (
-        ("agg_merchants_trailing", "successful_amount_eur", 2),
-        ("agg_merchant_concentration", "count_merchants", 1),
-        ("agg_merchant_concentration", "top_10_share", 1),
-        ("agg_merchant_concentration", "herfindahl_index", 1),
-        ("agg_merchants_trailing", "dispute_rate", 1),
-    ):
-        known = definitions.of(model)
-        metrics.append(known.metric(name))
-        with grid.cell(column_span=span):
+    """Volume, concentration, and what became of the payments of the days."""
+    days, earlier = filters.days, filters.days_before
+    answer = data.past(queries.portfolio(days, chosen, days.at_least(DRAWN_DAYS)))
+    answers, before = [answer], None
+    if earlier:
+        answers.append(data.past(queries.portfolio(earlier, chosen)))
+        before = answers[1].rows
+    if not cards.totals(answer.rows, "now").get("count_attempted"):
+        bar.nothing_here(filters)
+    # the rows of single days, which are over
+    by_day = [row for row in answer.rows if row["period"] < days.open_from.isoformat()]
+    grid = st.grid(7, min_column_width=150, row_height=PORTFOLIO_HEIGHT)
+    for model, name in PORTFOLIO:
+        card = cards.cohort_card if name in COHORTS else cards.totals_card
+        history = [None if row[name] is None else float(row[name]) for row in by_day]
+        with grid.cell(column_span=2 if name == "successful_amount_eur" else 1):
             ui.metric_card(
-                cards.plain_card(
-                    name, known, row.get(name), "last 30 days", f"Covers the {TRAILING}."
+                card(
+                    name,
+                    definitions.of(model),
+                    answer.rows,
+                    before,
+                    days,
+                    history,
+                    filters.comparison.is_wanted,
                 )
             )
     ui.footer(
         "how_portfolio",
-        [answer],
-        f"{TRAILING[:1].upper()}{TRAILING[1:]}, whatever the range"
+        answers,
+        f"{days.words} · {filters.against_days}"
         + (" · concentration among those chosen" if chosen.chosen else "")
         + (" · paused" if filters.paused else ""),
-        ui.definition_lines(metrics),
+        ui.definition_lines(definitions.of(model).metric(name) for model, name in PORTFOLIO),
     )
 
 
@@ -147,20 +170,21 @@ def concentration_and_risk() -> None:
 
 def largest_chart() -> None:
     """Share of the volume of the largest merchants."""
-    answer = data.past(queries.largest(BARS, chosen))
+    days = filters.days
+    answer = data.past(queries.largest(days, BARS, chosen))
     if not answer.rows:
-        st.caption("No successful payments in the last 30 days.")
+        st.caption("No successful payments on these days.")
         return
     frame = charts_merchants.shares_frame(answer.rows)
     metric = definitions.of("agg_merchants_trailing").metric("volume_share")
     st.echarts_chart(
         charts_merchants.shares_option(frame),
         height=CHART_HEIGHT,
-        alt=f"{len(frame)} largest merchants by share of volume, last 30 days; largest "
+        alt=f"{len(frame)} largest merchants by share of volume, {days.words}; largest "
         f"{frame['merchant'].iloc[-1]}, {frame['share'].iloc[-1]}",
         key="chart_largest",
     )
-    about = f"{metric.label}, {TRAILING}"
+    about = f"{metric.label}, {days.words}"
     if chosen.chosen:
         about += " · of all volume"
     if frame["percent"].isna().any():
@@ -366,6 +390,32 @@ def merchant_detail(merchant_id: UUID) -> None:
         )
     with right:
         ui.panel("Risk and its parts", "merchant_risk", DETAIL_HEIGHT, lambda: risk_table(risk))
+    ui.panel(
+        "Payments",
+        "merchant_payments",
+        tables.HEIGHT,
+        lambda: payments_table(merchant_id),
+    )
+    ui.panel(
+        "Refunds and disputes",
+        "merchant_adjustments",
+        tables.HEIGHT,
+        lambda: tables.adjustments(
+            "merchant_adjustments", partial(adjustments.of_merchant, merchant_id)
+        ),
+    )
+
+
+def payments_table(merchant_id: UUID) -> None:
+    """The merchant's payments of the range, and the way to all that Explore says of them."""
+    of_merchant = Selection().having("merchant", [str(merchant_id)])
+    tables.payments("merchant_payments", filters, of_merchant)
+    st.page_link(
+        "app_pages/explore.py",
+        label="Its payments in Explore",
+        icon=":material/explore:",
+        query_params={"merchant": str(merchant_id)},
+    )
 
 
 def heading(merchant_id: UUID, answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""Queries of the page Merchants: all of them over the trailing 30 days, one of them in detail."""
+"""Queries of the page Merchants: all of them together, each of the trailing 30 days, and one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dashboard.queries.call import (
     one_page,
     seconds,
     text,
+    totals,
 )
 from dashboard.queries.narrowed import OF_MERCHANT, parameters
 
@@ -35,74 +36,138 @@ _OF_MERCHANTS = """(
             ifNull(toString(trailing.merchant_country), 'unknown')
         )
     )"""
-_OF_IDS = OF_MERCHANT
 
+# Rows of a `period`: the days together, with today (`now`) and without (`complete`), and each day.
 PORTFOLIO = """
 with
-totals as (
+periods as (
     select
-        sum(trailing.count_attempted) as count_attempted,
-        sum(trailing.count_successful) as count_successful,
-        sum(trailing.count_disputed) as count_disputed,
+        arrayJoin(
+            arrayConcat(
+                [toString(payment_date)],
+                if(payment_date >= {from:Date}, ['now'], []),
+                if(
+                    payment_date >= {from:Date} and payment_date < {complete_to:Date},
+                    ['complete'],
+                    []
+                )
+            )
+        ) as period,
+        merchant_id,
+        count_attempted,
+        count_successful,
+        count_disputed,
+        successful_amount_eur,
+        refunded_amount_eur
+    from gold.agg_adjustments_by_payment_day
+    where
+        payment_date >= {drawn_from:Date}
+        and payment_date < {to:Date}
+        and <of_ids>
+),
+
+by_merchant as (
+    select
+        period,
+        merchant_id,
+        sum(periods.count_attempted) as count_attempted,
+        sum(periods.count_successful) as count_successful,
+        sum(periods.count_disputed) as count_disputed,
         if(
-            countIf(trailing.successful_amount_eur is null) > 0,
+            countIf(periods.successful_amount_eur is null) > 0,
             null,
-            sum(trailing.successful_amount_eur)
-        ) as successful_amount_eur
-    from gold.agg_merchants_trailing as trailing
-    where <of_merchants>
+            sum(periods.successful_amount_eur)
+        ) as successful_amount_eur,
+        if(
+            countIf(periods.refunded_amount_eur is null) > 0,
+            null,
+            sum(periods.refunded_amount_eur)
+        ) as refunded_amount_eur
+    from periods
+    group by period, merchant_id
+),
+
+ranked as (
+    select
+        by_merchant.*,
+        row_number() over (partition by period order by successful_amount_eur desc) as place,
+        toFloat64(successful_amount_eur)
+            / nullIf(toFloat64(sum(successful_amount_eur) over (partition by period)), 0)
+            as volume_share
+    from by_merchant
+),
+
+summed as (
+    select
+        period,
+        countIf(ranked.successful_amount_eur is null) > 0 as is_unknown,
+        sum(ranked.count_attempted) as count_attempted,
+        sum(ranked.count_successful) as count_successful,
+        sum(ranked.count_disputed) as count_disputed,
+        countIf(ranked.count_successful > 0) as count_merchants,
+        sum(ranked.successful_amount_eur) as successful_amount_eur,
+        if(countIf(ranked.refunded_amount_eur is null) > 0, null, sum(ranked.refunded_amount_eur))
+            as refunded_amount_eur,
+        sumIf(volume_share, place <= 10) as top_10_share,
+        sum(volume_share * volume_share) as herfindahl_index
+    from ranked
+    group by period
 )
 
 select
-    totals.count_attempted as count_attempted,
-    totals.successful_amount_eur as successful_amount_eur,
-    totals.count_disputed / nullIf(totals.count_successful, 0) as dispute_rate,
-    concentration.count_merchants as count_merchants,
-    concentration.top_10_share as top_10_share,
-    concentration.herfindahl_index as herfindahl_index
-from totals
-cross join gold.agg_merchant_concentration as concentration
-"""
-
-# As the mart has it of all merchants: shares of what the chosen ones have together.
-_CONCENTRATION_PART = """
-with
-ranked as (
-    select
-        successful_amount_eur,
-        row_number() over (order by successful_amount_eur desc) as place,
-        if(
-            countIf(successful_amount_eur is null) over () > 0,
-            null,
-            toFloat64(successful_amount_eur)
-                / nullIf(toFloat64(sum(successful_amount_eur) over ()), 0)
-        ) as part_share
-    from gold.agg_merchants_trailing as trailing
-    where count_successful > 0 and <of_merchants>
-),
-
-agg_merchant_concentration_part as (
-    select
-        count() as count_merchants,
-        if(countIf(part_share is null) > 0, null, sumIf(part_share, place <= 10)) as top_10_share,
-        if(countIf(part_share is null) > 0, null, sum(part_share * part_share))
-            as herfindahl_index
-    from ranked
-),
+    period,
+    count_attempted,
+    count_merchants,
+    if(is_unknown, null, summed.successful_amount_eur) as successful_amount_eur,
+    if(is_unknown, null, summed.top_10_share) as top_10_share,
+    if(is_unknown, null, summed.herfindahl_index) as herfindahl_index,
+    count_disputed / nullIf(count_successful, 0) as dispute_rate,
+    if(
+        is_unknown,
+        null,
+        toFloat64(refunded_amount_eur) / nullIf(toFloat64(summed.successful_amount_eur), 0)
+    ) as refund_rate
+from summed
+order by period
 """
 
 LARGEST = """
+with
+by_merchant as (
+    select
+        merchant_id,
+        sum(daily.count_successful) as count_successful,
+        if(countIf(daily.successful_amount_eur is null) > 0, null, sum(daily.successful_amount_eur))
+            as successful_amount_eur
+    from gold.agg_payments_daily as daily
+    where payment_date >= {from:Date} and payment_date < {to:Date}
+    group by merchant_id
+),
+
+shared as (
+    select
+        by_merchant.*,
+        -- unknown for all as soon as one amount is
+        if(
+            countIf(successful_amount_eur is null) over () > 0,
+            null,
+            100 * toFloat64(successful_amount_eur)
+                / nullIf(toFloat64(sum(successful_amount_eur) over ()), 0)
+        ) as share_percent
+    from by_merchant
+)
+
 select
-    merchant_id,
-    merchant_name,
-    successful_amount_eur,
-    100 * volume_share as share_percent
-from gold.agg_merchants_trailing as trailing
-where
-    count_successful > 0
-    and <of_merchants>
-order by volume_share desc nulls last, merchant_id asc
+    shared.merchant_id as merchant_id,
+    merchants.merchant_name as merchant_name,
+    shared.successful_amount_eur as successful_amount_eur,
+    shared.share_percent as share_percent
+from shared
+left join gold.dim_merchants as merchants on shared.merchant_id = merchants.merchant_id
+where shared.count_successful > 0 and <of_ids>
+order by shared.successful_amount_eur desc nulls last, merchant_id asc
 limit {limit:UInt32}
+settings join_use_nulls = 1
 """
 
 RISKIEST = """
@@ -265,19 +330,22 @@ order by points desc, component asc
 """
 
 
-def portfolio(selection: Selection = ALL) -> Call:
-    """One row: totals of the merchants, and how concentrated their volume is."""
-    sql = PORTFOLIO
-    if selection.chosen:
-        sql = _CONCENTRATION_PART + sql.strip().removeprefix("with").replace(
-            "gold.agg_merchant_concentration", "agg_merchant_concentration_part"
-        )
-    return _of_part("portfolio", sql, selection)
+def portfolio(days: Days, selection: Selection = ALL, drawn: Days | None = None) -> Call:
+    """Totals of the merchants and how concentrated their volume is: `now` and `complete`, and one
+    row per day that is drawn (the days themselves if None), `period` being the day."""
+    return totals(
+        "portfolio",
+        _of_merchants(PORTFOLIO),
+        days,
+        drawn_from=(drawn or days).first.isoformat(),
+        **_sent(selection),
+    )
 
 
-def largest(limit: int, selection: Selection = ALL) -> Call:
-    """The merchants with the largest share of all volume, in percent."""
-    return _of_part("largest", LARGEST, selection, limit=limit)
+def largest(days: Days, limit: int, selection: Selection = ALL) -> Call:
+    """The merchants with the largest share of all volume of the days, in percent."""
+    sql = _of_merchants(LARGEST)
+    return of_days("largest", sql, days.first, days.after, limit=limit, **_sent(selection))
 
 
 def riskiest(limit: int, selection: Selection = ALL) -> Call:
@@ -351,13 +419,20 @@ def risk_parts(merchant_id: UUID) -> Call:
     return Call("risk_parts", RISK_PARTS.strip(), (("merchant", str(merchant_id)),))
 
 
+def _of_merchants(sql: str) -> str:
+    for part, condition in (("of_merchants", _OF_MERCHANTS), ("of_ids", OF_MERCHANT)):
+        sql = sql.replace(f"<{part}>", condition)
+    return sql
+
+
+def _sent(selection: Selection) -> dict[str, str]:
+    chosen = parameters(selection)
+    return {key: chosen[key] for key in ("category", "country")}
+
+
 def _of_part(name: str, sql: str, selection: Selection, **sent: Parameter) -> Call:
     """A call on marts of merchants, of those with a chosen category and country."""
-    for part, condition in (("of_merchants", _OF_MERCHANTS), ("of_ids", _OF_IDS)):
-        sql = sql.replace(f"<{part}>", condition)
-    chosen = parameters(selection)
-    sent |= {key: chosen[key] for key in ("category", "country")}
-    return Call(name, sql.strip(), tuple(sent.items()))
+    return Call(name, _of_merchants(sql).strip(), tuple({**sent, **_sent(selection)}.items()))
 
 
 def _of_one(sql: str) -> str:

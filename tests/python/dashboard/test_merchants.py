@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -40,20 +40,31 @@ def merchant(merchant_id: UUID, **changed: Any) -> dict[str, Any]:
     return {**row, **changed}
 
 
+def portfolio(period: str, **changed: Any) -> dict[str, Any]:
+    """A row of the `portfolio` query."""
+    row = {
+        "period": period,
+        "count_attempted": 100,
+        "successful_amount_eur": Decimal("98765.43500000"),
+        "refund_rate": 0.021,
+        "dispute_rate": 0.0125,
+        "count_merchants": 2,
+        "top_10_share": 1.0,
+        "herfindahl_index": 0.0131,
+    }
+    return {**row, **changed}
+
+
 @pytest.fixture(autouse=True)
 def rows(warehouse: Any, bare_labels: None, monkeypatch: pytest.MonkeyPatch) -> Any:
     """What the warehouse answers to this page."""
     parts = {f"{component}_part": 0.1 for component in COMPONENTS}
     warehouse.rows.update(
         portfolio=[
-            {
-                "count_attempted": 100,
-                "successful_amount_eur": Decimal("98765.43500000"),
-                "dispute_rate": 0.0125,
-                "count_merchants": 2,
-                "top_10_share": 1.0,
-                "herfindahl_index": 0.0131,
-            }
+            portfolio(str(TODAY - timedelta(days=1))),
+            portfolio(str(TODAY), count_merchants=1),
+            portfolio("complete", count_merchants=3),
+            portfolio("now"),
         ],
         largest=[merchant(ONE), merchant(TWO, share_percent=25.0)],
         riskiest=[merchant(ONE, **parts), merchant(TWO, merchant_name=None, **parts)],
@@ -91,6 +102,9 @@ def rows(warehouse: Any, bare_labels: None, monkeypatch: pytest.MonkeyPatch) -> 
         ],
     )
 
+    paid = warehouse.payment(account_id=TWO, decline_code="", merchant_id=ONE)
+    warehouse.list_payments(paid)
+
     def run(call: Call) -> Any:
         if call.name != "merchant_trend":
             return warehouse.__class__.run(warehouse, call)
@@ -107,6 +121,12 @@ def open_it(open_page: OpenPage) -> OpenPage:
     return lambda **url: open_page(**url).switch_page(PAGE).run()
 
 
+def table(app: Any, column: str) -> Any:
+    """The table that has this column."""
+    (found,) = (frame.value for frame in app.dataframe if column in frame.value.columns)
+    return found
+
+
 def test_it_shows_concentration_risk_and_the_table(open_it: OpenPage) -> None:
     app = open_it()
     assert not app.exception
@@ -116,16 +136,37 @@ def test_it_shows_concentration_risk_and_the_table(open_it: OpenPage) -> None:
         "Merchants": "2",
         "Top 10 share": "100.00 %",
         "Herfindahl index": "0.0131",
+        "Refund rate": "2.10 %",
         "Dispute rate": "1.25 %",
     }
     largest, riskiest = options(app)
     assert len(largest["series"]) == 1
     assert [series["encode"]["x"] for series in riskiest["series"]] == list(COMPONENTS)
-    (table,) = (frame.value for frame in app.dataframe)
-    assert table["merchant"].tolist() == ["Harbour Books", "unknown (00000000)"]
-    assert str(table["volume"][0]) == "1000.12"
-    assert table["volume"].isna().tolist() == [False, True]
+    (listed,) = (frame.value for frame in app.dataframe)
+    assert listed["merchant"].tolist() == ["Harbour Books", "unknown (00000000)"]
+    assert str(listed["volume"][0]) == "1000.12"
+    assert listed["volume"].isna().tolist() == [False, True]
     assert "1–2 of 2" in captions(app)
+
+
+def test_the_portfolio_is_of_the_range_and_compared(rows: Any, open_it: OpenPage) -> None:
+    app = open_it(range="7d")
+    sent = [dict(call.parameters) for call in rows.calls if call.name == "portfolio"]
+    assert [(one["from"], one["to"]) for one in sent] == [
+        ((TODAY - timedelta(days=7)).isoformat(), (TODAY + timedelta(days=1)).isoformat()),
+        ((TODAY - timedelta(days=14)).isoformat(), (TODAY - timedelta(days=7)).isoformat()),
+    ]
+    assert sent[0]["drawn_from"] == (TODAY - timedelta(days=13)).isoformat()
+    shown = {metric.label: metric for metric in app.metric}
+    # 3 of the whole days against 2 of those before
+    assert shown["Merchants"].delta == "+50.0 %"
+    assert rows.last("largest")["from"] == sent[0]["from"]
+
+
+def test_compared_with_nothing_asks_for_nothing_else(rows: Any, open_it: OpenPage) -> None:
+    app = open_it(range="7d", compare="Nothing")
+    assert len([call for call in rows.calls if call.name == "portfolio"]) == 1
+    assert not any(metric.delta for metric in app.metric)
 
 
 def test_search_sort_and_page_go_to_the_server(rows: Any, open_it: OpenPage) -> None:
@@ -199,9 +240,44 @@ def test_the_url_opens_a_merchant_in_detail(rows: Any, open_it: OpenPage) -> Non
     profile = next(text.value for text in app.text)
     assert profile.endswith(" …")
     assert len(profile) < 410
-    parts = app.dataframe[-1].value
+    parts = table(app, "points")
     assert len(parts) == 6
     assert parts["points"].sum() == pytest.approx(0.3)
+
+
+def test_a_merchant_comes_with_its_payments_refunds_and_disputes(
+    rows: Any, open_it: OpenPage
+) -> None:
+    app = open_it(merchant=str(ONE), range="7d")
+    assert not app.exception
+    assert rows.last("places")["merchant"] == rows.last("payments")["merchant"] == str(ONE)
+    assert rows.last("adjustments")["id"] == str(ONE)
+    paid = table(app, "eur").iloc[0]
+    assert paid["payment"] == f"/payment?payment={UUID(int=1)}"
+    assert paid["account"] == f"/account?account={TWO}"
+    assert (paid["amount"], paid["eur"]) == ("USD 1,234.50", "€ 1,135.74")
+    refund = table(app, "adjusted").iloc[0]
+    assert (refund["type"], refund["amount"]) == ("Refund", "USD 3.00")
+    assert captions(app).count("1–1 of 1") == 2
+
+
+def test_pages_of_payments_go_to_the_server_and_begin_anew_with_another_merchant(
+    rows: Any, open_it: OpenPage
+) -> None:
+    rows.rows["adjustments"][0].update(count_found=25, page=3)
+    app = open_it(merchant=str(ONE), merchant_payments_page="2", merchant_adjustments_page="3")
+    assert not app.exception
+    assert (rows.last("places")["page"], rows.last("places")["size"]) == (2, 10)
+    assert rows.last("adjustments")["page"] == 3
+    assert "21–21 of 25" in captions(app)
+
+
+def test_a_merchant_without_payments_in_the_range_says_so(rows: Any, open_it: OpenPage) -> None:
+    rows.list_payments()
+    app = open_it(merchant=str(ONE))
+    assert not app.exception
+    assert "No payments, last 24 h." in captions(app)
+    assert "None so far." in captions(app)
 
 
 def test_closing_takes_the_merchant_out_of_the_url(rows: Any, open_it: OpenPage) -> None:
@@ -257,7 +333,7 @@ def test_without_clickhouse_it_says_what_why_and_fix(rows: Any, open_it: OpenPag
 
 
 def test_a_missing_rate_is_named_and_never_zero(rows: Any, open_it: OpenPage) -> None:
-    rows.rows["portfolio"][0].update(
+    rows.rows["portfolio"][-1].update(
         successful_amount_eur=None, top_10_share=None, herfindahl_index=None
     )
     rows.rows["largest"] = [merchant(ONE, share_percent=None, successful_amount_eur=None)]

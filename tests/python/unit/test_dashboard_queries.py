@@ -12,7 +12,9 @@ import pytest
 from dashboard import filters, periods
 from dashboard.queries import (
     acceptance,
+    account,
     accounts,
+    adjustments,
     alerts,
     api,
     explore,
@@ -30,6 +32,7 @@ WINDOW = periods.window_of(periods.RANGES["24h"], datetime(2026, 3, 29, 14, 37, 
 DAYS = (date(2026, 3, 1), date(2026, 3, 30))
 UTC_DAYS = periods.Days(*DAYS)
 MERCHANT = UUID(int=7)
+ACCOUNT = UUID(int=8)
 BURST = {
     "ip": "81.0.0.1') or 1 = 1 --",
     "burst_first_at": datetime(2026, 3, 29, 10, 0, 0, 5, tzinfo=UTC),
@@ -60,8 +63,8 @@ NARROWED = [
     acceptance.tickets_by_day(UTC_DAYS, PART),
     acceptance.declines(UTC_DAYS, PART),
     acceptance.hour_of_week(PART),
-    merchants.portfolio(PART),
-    merchants.largest(10, PART),
+    merchants.portfolio(UTC_DAYS, PART),
+    merchants.largest(UTC_DAYS, 10, PART),
     merchants.riskiest(10, PART),
     merchants.merchants("books", "risk_score", True, 2, 15, PART),
     fx.exposure(PART),
@@ -70,6 +73,15 @@ NARROWED = [
     fx.volume(UTC_DAYS, PART),
     fx.pending(PART),
     fx.ageing(PART),
+    risk.refunds(UTC_DAYS, PART),
+    risk.refunds_by_day(UTC_DAYS, PART),
+    risk.disputes(UTC_DAYS, PART),
+    risk.disputes_by_day(UTC_DAYS, PART),
+    risk.cohorts(UTC_DAYS, PART),
+    risk.cohorts_by_day(UTC_DAYS, PART),
+    risk.vamp(12, PART),
+    risk.vamp_merchants(50, PART),
+    risk.outliers(100, PART),
 ]
 CALLS = [
     *NARROWED,
@@ -91,8 +103,8 @@ CALLS = [
     acceptance.tickets_by_day(UTC_DAYS),
     acceptance.declines(UTC_DAYS),
     acceptance.hour_of_week(),
-    merchants.portfolio(),
-    merchants.largest(10),
+    merchants.portfolio(UTC_DAYS),
+    merchants.largest(UTC_DAYS, 10),
     merchants.riskiest(10),
     merchants.merchants("books", "risk_score", True, 2, 15),
     merchants.merchant(MERCHANT),
@@ -103,6 +115,12 @@ CALLS = [
     merchants.merchant_declines(UTC_DAYS, MERCHANT),
     merchants.risk_parts(MERCHANT),
     api.daily_kpis(*DAYS),
+    account.account(ACCOUNT),
+    account.status_by_day(UTC_DAYS, ACCOUNT),
+    account.flags(ACCOUNT, 20),
+    account.scores(ACCOUNT, 20),
+    adjustments.of_merchant(MERCHANT, 2, 10),
+    adjustments.of_account(ACCOUNT, 2, 10),
     accounts.activity(UTC_DAYS),
     accounts.retention(12),
     fx.exposure(),
@@ -113,6 +131,7 @@ CALLS = [
     fx.ageing(),
     fx.settling(UTC_DAYS),
     fx.revenue(UTC_DAYS),
+    fx.revenue_by_day(UTC_DAYS),
     payment.changes(UUID(int=1)),
     payment.adjustments(UUID(int=1)),
     payment.buckets(
@@ -128,9 +147,14 @@ CALLS = [
     risk.signals(UTC_DAYS),
     risk.mismatch(UTC_DAYS),
     risk.mismatch_by_day(UTC_DAYS, timedelta(days=7)),
+    risk.refunds(UTC_DAYS),
+    risk.refunds_by_day(UTC_DAYS),
     risk.disputes(UTC_DAYS),
     risk.disputes_by_day(UTC_DAYS),
+    risk.cohorts(UTC_DAYS),
+    risk.cohorts_by_day(UTC_DAYS),
     risk.vamp(12),
+    risk.vamp_merchants(50),
     risk.velocity(2, 10),
     risk.bursts(UTC_DAYS, 2, 10),
     risk.burst_details([BURST]),
@@ -277,6 +301,17 @@ def test_signals_are_totalled_over_the_range_and_drawn_over_more_days() -> None:
     }
 
 
+def test_a_portfolio_is_totalled_over_the_range_and_drawn_over_more_days() -> None:
+    days = periods.Days(date(2026, 3, 28), date(2026, 3, 29))
+    sent = dict(merchants.portfolio(days, drawn=days.at_least(14)).parameters)
+    assert (sent["from"], sent["to"], sent["complete_to"]) == (
+        "2026-03-28",
+        "2026-03-30",
+        "2026-03-29",
+    )
+    assert sent["drawn_from"] == "2026-03-16"
+
+
 def test_what_is_explored_is_read_in_the_grain_it_is_drawn_in() -> None:
     by_minute = explore.slices(WINDOW, SELECTION, "success_rate").sql
     by_day = explore.slices(BY_DAY, SELECTION, "success_rate").sql
@@ -311,7 +346,7 @@ def test_a_part_is_asked_for_with_values_that_are_no_part_of_the_sql(call: Call)
 def test_everything_is_read_from_the_marts_themselves() -> None:
     assert "gold.live_kpis_by_minute" in queries.kpis(WINDOW).sql
     assert "gold.agg_acceptance_daily" in acceptance.acceptance(UTC_DAYS).sql
-    assert "gold.agg_merchant_concentration" in merchants.portfolio().sql
+    assert "gold.agg_refunds_daily" in risk.refunds(UTC_DAYS).sql
     assert "gold.agg_pending_now" in fx.pending().sql
 
 
