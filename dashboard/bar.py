@@ -304,7 +304,8 @@ def _time_controls(page: str, offer: Offer) -> None:
         disabled=zoom is not None,
         help="A custom time is chosen: its chip takes it out." if zoom else None,
     )
-    st.selectbox("Compare with", list(periods.COMPARISONS), key="compare", bind="query-params")
+    if offer.has_comparison:
+        st.selectbox("Compare with", list(periods.COMPARISONS), key="compare", bind="query-params")
     if offer.has_grain:
         st.selectbox("Grain", list(filters.GRAINS), key="grain", bind="query-params")
     if offer.has_modes:

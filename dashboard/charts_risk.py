@@ -229,9 +229,10 @@ def vamp_option(frame: pd.DataFrame, name: str, references: Mapping[str, float])
         },
         "series": [
             {
-                "type": "bar",
+                # bars would hide what the lines are called
+                "type": "line",
                 "name": name,
-                "barMaxWidth": 40,
+                "symbolSize": 8,
                 "encode": {"x": "month", "y": "percent"},
                 "markLine": {
                     "silent": True,

@@ -76,6 +76,7 @@ class Offer:
     """What a page can be narrowed down by: what each of its numbers knows, or says it does not."""
 
     dimensions: tuple[str, ...] = ()
+    has_comparison: bool = True
     has_grain: bool = False
     has_zone: bool = False
     has_modes: bool = False
@@ -95,7 +96,7 @@ OFFERS: Mapping[str, Offer] = {
     "risk": Offer(("category", "country"), has_zone=True),
     "merchants": Offer(("category", "country"), has_grain=True, has_zone=True),
     "accounts": Offer(),
-    "account": Offer(has_zone=True),
+    "account": Offer(has_comparison=False, has_zone=True),
     "fx": Offer(("currency",)),
     "explore": Offer(tuple(DIMENSIONS), has_grain=True),
 }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import bar, data, exports, formats, ui
 from dashboard.bar import Filters
-from dashboard.connection import Answer
+from dashboard.connection import Answer, Row
 from dashboard.filters import Selection
 from dashboard.queries import explore
 from dashboard.queries.call import Call
@@ -21,6 +22,7 @@ EXPORT_ROWS = 10_000
 ROW_HEIGHT = 35
 HEIGHT = (PAGE_ROWS + 1) * ROW_HEIGHT + 3
 ORDER = "Newest first"
+ALL = Selection()
 
 
 def payment_link(transaction_id: object) -> str:
@@ -31,6 +33,11 @@ def payment_link(transaction_id: object) -> str:
 def account_link(account_id: object) -> str:
     """The page of an account."""
     return f"/account?account={account_id}"
+
+
+def merchant_link(row: Row) -> str:
+    """The page of a merchant; what stands behind # is what the table shows."""
+    return f"/merchants?merchant={row['merchant_id']}#{quote(formats.merchant_name(row), safe='')}"
 
 
 def payment_column(label: str = "Payment") -> Any:
@@ -47,10 +54,21 @@ def account_column(label: str = "Account") -> Any:
     )
 
 
-def payments(key: str, filters: Filters, selection: Selection, search: str = "") -> None:
+def merchant_column(label: str = "Merchant") -> Any:
+    """A column of `merchant_link`s."""
+    return st.column_config.LinkColumn(label, display_text=r"#(.*)$", help="Opens the merchant.")
+
+
+def payments(
+    key: str,
+    filters: Filters,
+    own: Literal["merchant", "account"],
+    selection: Selection = ALL,
+    search: str = "",
+) -> None:
     """One page of the payments of the time, newest first: those of a selection, or of an id.
 
-    They are found as Explore finds them.
+    They are found as Explore finds them; `own` is what all of them have in common.
     """
     window = filters.window(datetime.now(UTC))
 
@@ -78,10 +96,10 @@ def payments(key: str, filters: Filters, selection: Selection, search: str = "")
                 "amount": [formats.money(row["amount"], row["currency_code"]) for row in rows],
                 "eur": [formats.euro(row["amount_eur"]) for row in rows],
                 "reason": [row["decline_code"].replace("_", " ") for row in rows],
-                "merchant": [formats.merchant_name(row) for row in rows],
+                "merchant": [merchant_link(row) for row in rows],
                 "account": [account_link(row["account_id"]) for row in rows],
             }
-        ),
+        ).drop(columns=own),
         column_config={
             "payment": payment_column(),
             "time": st.column_config.DatetimeColumn(
@@ -100,7 +118,7 @@ def payments(key: str, filters: Filters, selection: Selection, search: str = "")
                 "EUR", alignment="right", help="At the rate of the payment's day."
             ),
             "reason": st.column_config.TextColumn("Decline reason"),
-            "merchant": st.column_config.TextColumn("Merchant"),
+            "merchant": merchant_column(),
             "account": account_column(),
         },
         hide_index=True,

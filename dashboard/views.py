@@ -69,7 +69,12 @@ Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 def controls_of(page: str) -> tuple[str, ...]:
     """The names of the sidebar's controls that a page has."""
     offer = OFFERS[page]
-    asked = {"grain": offer.has_grain, "amounts": offer.has_modes, "tz": offer.has_zone}
+    asked = {
+        "compare": offer.has_comparison,
+        "grain": offer.has_grain,
+        "amounts": offer.has_modes,
+        "tz": offer.has_zone,
+    }
     return tuple(name for name in CONTROLS if asked.get(name, True))
 
 

@@ -10,7 +10,6 @@ import streamlit as st
 
 from dashboard import bar, cards, charts, charts_merchants, data, definitions, formats, tables, ui
 from dashboard.connection import Answer, Row
-from dashboard.filters import Selection
 from dashboard.queries import account as queries
 from dashboard.queries import adjustments
 from dashboard.queries.risk import RULES
@@ -68,7 +67,7 @@ def account_detail(account_id: UUID) -> None:
         "Payments",
         "account_payments",
         tables.HEIGHT,
-        lambda: tables.payments("account_payments", filters, Selection(), str(account_id)),
+        lambda: tables.payments("account_payments", filters, "account", search=str(account_id)),
     )
     ui.panel(
         "Sessions by fraud score",
@@ -106,9 +105,9 @@ def heading(account_id: UUID, row: Row) -> None:
         return
     signup = filters.time(row["signup_at"], "%d %b %Y %H:%M")
     changed = filters.time(row["updated_at"], "%d %b %Y %H:%M")
+    email = row["masked_email"].replace("`", "")
     st.caption(
-        f"`{account_id}` · {ui.plain(row['masked_email'])} · opened {signup}, last changed "
-        f"{changed}, {filters.zone}"
+        f"`{account_id}` · `{email}` · opened {signup}, last changed {changed}, {filters.zone}"
     )
 
 

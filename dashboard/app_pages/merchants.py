@@ -54,6 +54,7 @@ ORDERS = {"Highest first": False, "Lowest first": True}
 # The cards of all merchants together: a column of the query and the model that defines it.
 PORTFOLIO = (
     ("agg_merchants_trailing", "successful_amount_eur"),
+    ("agg_merchants_trailing", "count_attempted"),
     ("agg_merchant_concentration", "count_merchants"),
     ("agg_merchant_concentration", "top_10_share"),
     ("agg_merchant_concentration", "herfindahl_index"),
@@ -110,7 +111,7 @@ def header() -> None:
 @st.fragment(run_every=filters.every("30s"))
 def portfolio() -> None:
     """The figures of all merchants together."""
-    with ui.loading("merchants_kpis", PORTFOLIO_HEIGHT):
+    with ui.loading("merchants_kpis", 2 * PORTFOLIO_HEIGHT):
         ui.guarded(portfolio_row)
 
 
@@ -126,7 +127,7 @@ def portfolio_row() -> None:
         bar.nothing_here(filters)
     # the rows of single days, which are over
     by_day = [row for row in answer.rows if row["period"] < days.open_from.isoformat()]
-    grid = st.grid(7, min_column_width=150, row_height=PORTFOLIO_HEIGHT)
+    grid = st.grid(4, min_column_width=150, row_height=PORTFOLIO_HEIGHT)
     for model, name in PORTFOLIO:
         card = cards.cohort_card if name in COHORTS else cards.totals_card
         history = [None if row[name] is None else float(row[name]) for row in by_day]
@@ -409,7 +410,7 @@ def merchant_detail(merchant_id: UUID) -> None:
 def payments_table(merchant_id: UUID) -> None:
     """The merchant's payments of the range, and the way to all that Explore says of them."""
     of_merchant = Selection().having("merchant", [str(merchant_id)])
-    tables.payments("merchant_payments", filters, of_merchant)
+    tables.payments("merchant_payments", filters, "merchant", of_merchant)
     st.page_link(
         "app_pages/explore.py",
         label="Its payments in Explore",

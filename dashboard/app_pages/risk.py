@@ -186,11 +186,6 @@ def of_all(body: Callable[[], Any]) -> Callable[[], Any]:
     return (lambda: st.caption(ALL_ONLY)) if chosen.chosen else body
 
 
-def merchant_link(row: Row) -> str:
-    """The page of a merchant; what stands behind # is what the table shows."""
-    return f"/merchants?merchant={row['merchant_id']}#{quote(formats.merchant_name(row), safe='')}"
-
-
 def payments_link(kind: str, entity: object) -> str:
     """An account's page; of a device or address the SQL page with the statement that lists its
     payments, as no page is about one."""
@@ -203,11 +198,6 @@ def payments_link(kind: str, entity: object) -> str:
         f"where {FOUND_BY[kind]} = '{literal}'\norder by occurred_at desc\nlimit 100"
     )
     return f"/sql?q={quote(statement, safe='')}"
-
-
-def merchant_column(label: str = "Merchant") -> Any:
-    """A column of `merchant_link`s."""
-    return st.column_config.LinkColumn(label, display_text=r"#(.*)$", help="Opens the merchant.")
 
 
 def payments_column(label: str = "Payments") -> Any:
@@ -335,7 +325,7 @@ def bursts_table() -> None:
                 "accounts": [row["count_accounts"] for row in rows],
                 "declined": [row["declined_percent"] for row in rows],
                 "volume": [formats.cents(row["attempted_amount_eur"]) for row in rows],
-                "merchant": [one and merchant_link(one) for one in found],
+                "merchant": [one and tables.merchant_link(one) for one in found],
                 "device": [one and one["device_id"] for one in found],
                 "merchants": [row["count_merchants"] for row in rows],
                 "devices": [one and one["count_devices"] for one in found],
@@ -356,7 +346,7 @@ def bursts_table() -> None:
             "accounts": ui.number_column(known.metric("count_accounts"), "%,d"),
             "declined": ui.number_column(known.metric("declined_share"), "%.1f %%"),
             "volume": ui.number_column(known.metric("attempted_amount_eur"), "€ %,.2f", "Volume"),
-            "merchant": merchant_column("Mostly at"),
+            "merchant": tables.merchant_column("Mostly at"),
             "merchants": st.column_config.NumberColumn("Merchants", format="%,d"),
             "device": st.column_config.TextColumn("Mostly from device"),
             "devices": st.column_config.NumberColumn("Devices", format="%,d"),
@@ -417,7 +407,7 @@ def outliers_table() -> None:
                 ],
                 "score": [row["outlier_score"] for row in rows],
                 "status": [row["status"].capitalize() for row in rows],
-                "merchant": [merchant_link(row) for row in rows],
+                "merchant": [tables.merchant_link(row) for row in rows],
                 "account": [tables.account_link(row["account_id"]) for row in rows],
             }
         ),
@@ -437,7 +427,7 @@ def outliers_table() -> None:
             ),
             "score": ui.number_column(known.metric("outlier_score"), "%,.0f MAD"),
             "status": st.column_config.TextColumn("Status"),
-            "merchant": merchant_column(),
+            "merchant": tables.merchant_column(),
             "account": tables.account_column(),
             "payment": tables.payment_column(),
         },
@@ -930,24 +920,24 @@ def vamp_table() -> None:
         return
     rows = answer.rows
     known = definitions.of("agg_vamp_monthly")
-    cases = known.metric("count_vamp_cases")
+    ratio, cases = known.metric("vamp_ratio"), known.metric("count_vamp_cases")
     st.dataframe(
         pd.DataFrame(
             {
                 "month": [row["month_start_date"] for row in rows],
-                "merchant": [merchant_link(row) for row in rows],
+                "merchant": [tables.merchant_link(row) for row in rows],
                 "ratio": [row["vamp_percent"] for row in rows],
                 "cases": [row["count_vamp_cases"] for row in rows],
+                "excessive": [row["is_excessive"] for row in rows],
                 "disputes": [row["count_disputes"] for row in rows],
                 "fraud": [row["count_reported_fraud"] for row in rows],
                 "settled": [row["count_settled_payments"] for row in rows],
-                "excessive": [row["is_excessive"] for row in rows],
             }
         ),
         column_config={
             "month": st.column_config.DateColumn("Month, UTC", format="MMM YYYY", pinned=True),
-            "merchant": merchant_column(),
-            "ratio": ui.number_column(known.metric("vamp_ratio"), "%.2f %%"),
+            "merchant": tables.merchant_column(),
+            "ratio": ui.number_column(ratio, "%.2f %%"),
             "cases": ui.number_column(cases, "%,d"),
             "disputes": ui.number_column(known.metric("count_disputes"), "%,d"),
             "fraud": ui.number_column(known.metric("count_reported_fraud"), "%,d"),
@@ -963,10 +953,8 @@ def vamp_table() -> None:
         key="vamp_table",
         alt=f"{len(rows)} merchants with cases by month, those with most first",
     )
-    lines = [
-        *(f"{name}: {value:.2%}" for name, value in known.metric("vamp_ratio").references.items()),
-        *(f"{name} {value:,.0f} cases" for name, value in cases.references.items()),
-    ]
+    lines = [f"{name}: {formats.percent(value)}" for name, value in ratio.references.items()]
+    lines += [f"{name} {value:,.0f} cases" for name, value in cases.references.items()]
     ui.footer(
         "how_vamp_merchants",
         [answer],
@@ -1075,14 +1063,14 @@ def merchants_table() -> None:
         pd.DataFrame(
             {
                 "place": range(1, len(rows) + 1),
-                "merchant": [merchant_link(row) for row in rows],
+                "merchant": [tables.merchant_link(row) for row in rows],
                 "score": [row["risk_score"] for row in rows],
                 **{name: [row[f"{name}_part"] for row in rows] for name in COMPONENTS},
             }
         ),
         column_config={
             "place": st.column_config.NumberColumn("Place", format="%d", width="small"),
-            "merchant": merchant_column(),
+            "merchant": tables.merchant_column(),
             "score": st.column_config.ProgressColumn(
                 score.label, help=score.description, min_value=0, max_value=1, format="%.2f"
             ),

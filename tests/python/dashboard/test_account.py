@@ -92,13 +92,16 @@ def test_it_tells_what_an_account_does_and_what_the_rules_say(open_it: OpenPage,
         "Last payment": "29 Mar 2026",
     }
     assert app.header[0].value == r"Z\. L\."
-    assert r"z\…\@example\.com" in captions(app)
+    assert "`z…@example.com`" in captions(app)
     assert len(options(app)) == 1
     assert table(app, "limit")["counted"].tolist() == [7]
     session = table(app, "score").iloc[0]
     assert list(session["why"]) == ["Shared device points 25"]
     assert (session["country"], session["ip"]) == ("unknown", None)
-    assert table(app, "eur")["payment"][0] == f"/payment?payment={UUID(int=1)}"
+    paid = table(app, "eur").iloc[0]
+    assert paid["payment"] == f"/payment?payment={UUID(int=1)}"
+    assert paid["merchant"] == f"/merchants?merchant={UUID(int=7)}#Harbour%20Books"
+    assert "account" not in paid
     assert table(app, "adjusted")["type"].tolist() == ["Refund"]
 
 

@@ -133,6 +133,7 @@ def test_it_shows_concentration_risk_and_the_table(open_it: OpenPage) -> None:
     assert not app.error
     assert metrics(app) == {
         "Successful amount": "€ 98,765.44",
+        "Attempted": "100",
         "Merchants": "2",
         "Top 10 share": "100.00 %",
         "Herfindahl index": "0.0131",
@@ -255,6 +256,7 @@ def test_a_merchant_comes_with_its_payments_refunds_and_disputes(
     paid = table(app, "eur").iloc[0]
     assert paid["payment"] == f"/payment?payment={UUID(int=1)}"
     assert paid["account"] == f"/account?account={TWO}"
+    assert "merchant" not in paid
     assert (paid["amount"], paid["eur"]) == ("USD 1,234.50", "€ 1,135.74")
     refund = table(app, "adjusted").iloc[0]
     assert (refund["type"], refund["amount"]) == ("Refund", "USD 3.00")

@@ -345,7 +345,7 @@ def test_the_proxy_of_visas_ratio_has_its_lines_and_its_merchants(
     merchants = table(app, "excessive").iloc[0]
     assert (merchants["cases"], merchants["ratio"], merchants["excessive"]) == (2500, 5.0, True)
     assert merchants["merchant"].startswith(f"/merchants?merchant={ONE}#")
-    assert "Acquirer, excessive: 0.70% · Merchant, excessive: 1.50%" in captions(app)
+    assert "Acquirer, excessive: 0.70 % · Merchant, excessive: 1.50 %" in captions(app)
 
 
 def test_of_some_merchants_only_what_is_known_of_them_is_shown(
