@@ -1,3 +1,4 @@
+{%- set amounts = {'attempted_amount': 'attempted_eur', 'successful_amount': 'successful_eur'} -%}
 with payments as (
 
     select
@@ -12,9 +13,7 @@ with payments as (
 
 valued as (
 
-    {{ booked_in_eur(
-        'payments', 'minute', {'successful_amount': 'successful_eur'}, ref('dim_fx_rates')
-    ) | indent(4) }}
+    {{ booked_in_eur('payments', 'minute', amounts, ref('dim_fx_rates')) | indent(4) }}
 
 ),
 
@@ -26,6 +25,7 @@ by_merchant as (
         sum(count_attempted) as count_attempted,
         sum(count_decided) as count_decided,
         sum(count_successful) as count_successful,
+        {{ sum_or_null('attempted_eur') }} as attempted_amount_eur,
         {{ sum_or_null('successful_eur') }} as successful_amount_eur
     from valued
     group by minute, merchant_id
@@ -42,6 +42,7 @@ select
     by_merchant.count_attempted as count_attempted,
     by_merchant.count_decided as count_decided,
     by_merchant.count_successful as count_successful,
+    by_merchant.attempted_amount_eur as attempted_amount_eur,
     by_merchant.successful_amount_eur as successful_amount_eur
 from by_merchant
 left join {{ ref('dim_merchants') }} as merchants on by_merchant.merchant_id = merchants.merchant_id

@@ -69,6 +69,7 @@ def live_merchants_by_minute(seen: Seen) -> Rows:
             "count_attempted": len(payments),
             "count_decided": len(decided(payments)),
             "count_successful": len(successful(payments)),
+            "attempted_amount_eur": rates.sum(payments),
             "successful_amount_eur": rates.sum(successful(payments)),
         }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from tests.python.property.oracles.base import (
+    EXACT,
     Rates,
     Rows,
     Seen,
@@ -301,6 +303,7 @@ def agg_disputes_daily(seen: Seen) -> Rows:
 
 @oracle("agg_hour_of_week")
 def agg_hour_of_week(seen: Seen) -> Rows:
+    rates = Rates(seen)
     payments = [row for row in trailing(seen, 29) if day_of(row) < seen.now.date()]
     for (weekday, hour), slot in grouped(
         payments,
@@ -314,7 +317,10 @@ def agg_hour_of_week(seen: Seen) -> Rows:
             "count_attempted": len(slot),
             "count_decided": len(decided(slot)),
             "count_successful": len(successful(slot)),
+            "successful_amount_eur": (volume := rates.sum(successful(slot))),
             "payments_per_slot": len(slot) / 4,
+            "volume_per_slot_eur": volume
+            and EXACT.divide(volume, Decimal(4)).quantize(Decimal("1e-8"), ROUND_DOWN, EXACT),
             "acceptance_rate": ratio(len(successful(slot)), len(decided(slot))),
         }
 
