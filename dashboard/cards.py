@@ -25,6 +25,7 @@ NO_PAYMENTS: Mapping[str, Any] = {
     "count_attempted": 0,
     "count_decided": 0,
     "count_successful": 0,
+    "attempted_amount_eur": Decimal(0),
     "known_amount_eur": Decimal(0),
     "count_minutes_without_rate": 0,
     "successful_amount_eur": Decimal(0),
@@ -72,10 +73,11 @@ def kpi_card(
     if before is not None:
         note, delta = _change(metric, complete[name], before[name])
     shown = show(value, metric.format, sign)
-    if value is None and name.endswith("_eur") and now["count_minutes_without_rate"]:
+    if value is None and (name.endswith("_amount_eur") or now["count_minutes_without_rate"]):
         note, history = "rate missing", ()
-        if name == "successful_amount_eur":
+        if name.endswith("_amount_eur"):
             shown = formats.NO_RATE
+        if name == "successful_amount_eur":
             note = f"{formats.money(now['known_amount_eur'], sign)} with a rate"
     return Card(
         label=metric.label,
@@ -173,6 +175,24 @@ def cohort_card(
         f"immature: grows for {metric.matures_after_days} days",
         f"Of the payments of {days.words}. Not compared: older payments had more time.",
     )
+
+
+def sampled(card: Card, totals: Mapping[str, Any], count: str, interval: str, what: str) -> Card:
+    """The card of a rate, with how many it is of and its 95 % interval; of few without a change.
+
+    `count` is the column of `totals` with how many, `interval` begins the names of its ends.
+    """
+    found = totals.get(count)
+    if not found:
+        return card
+    ends = [totals.get(f"{interval}_{end}_percent") for end in ("low", "high")]
+    said = f"Of {found:,} {what}."
+    if None not in ends:
+        said += f" 95 % interval: {formats.interval(*ends)}."
+    card = replace(card, help=f"{card.help}\n\n{said}")
+    if found >= formats.ENOUGH:
+        return card
+    return replace(card, delta=None, delta_color="off", note=f"only {found:,} {what}")
 
 
 def plain_card(

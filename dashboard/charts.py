@@ -8,12 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from dashboard import formats
 from dashboard.views import Mark
 
 Row = Mapping[str, Any]
 Option = dict[str, Any]
 
-# reads on light and dark; the series of now takes the theme's first colour
+# seen on light and dark, but no text is in it: `inked` colours that. The series of now takes the
+# theme's first colour.
 GREY = "#8A97A8"
 VEIL = "rgba(138, 151, 168, 0.45)"
 HATCH = "rgba(255, 255, 255, 0.55)"
@@ -21,6 +23,30 @@ HATCH = "rgba(255, 255, 255, 0.55)"
 GRID: Option = {"left": 8, "right": 16, "top": 36, "bottom": 8, "containLabel": True}
 # what still fills, at the end of a line
 HOLLOW: Option = {"type": "scatter", "symbol": "emptyCircle", "symbolSize": 8, "color": GREY}
+# one bar in the place of the other
+BARS: Option = {"type": "bar", "barCategoryGap": "18%", "barGap": "-100%"}
+# the same at the end of bars
+HATCHED: Option = {
+    **BARS,
+    "itemStyle": {
+        "color": VEIL,
+        "decal": {
+            "symbol": "rect",
+            "dashArrayX": [1, 0],
+            "dashArrayY": [3, 3],
+            "rotation": -0.785,
+            "color": HATCH,
+        },
+    },
+    "silent": True,
+}
+# rates of few, beside the line of the others
+FEW: Option = {
+    "type": "scatter",
+    "name": f"Of fewer than {formats.ENOUGH}",
+    "symbolSize": 5,
+    "color": GREY,
+}
 
 PERCENT_FORMAT = "%.2f %%"
 
@@ -31,9 +57,22 @@ def percent_scale(
     frame: pd.DataFrame, low: float, high: float, low_to_high: Sequence[str]
 ) -> Option:
     """The colours of a heat map by the frame's column `percent`, and what they stand for."""
+    ends = [f"{high:.1f} %", f"{low:.1f} %"]
+    return scale(frame, "percent", low, high, low_to_high, ends)
+
+
+def scale(
+    frame: pd.DataFrame,
+    column: str,
+    low: float,
+    high: float,
+    low_to_high: Sequence[str],
+    high_and_low: Sequence[str],
+) -> Option:
+    """The colours of a heat map by a column of the frame, and its ends in words."""
     return {
         "type": "continuous",
-        "dimension": list(frame.columns).index("percent"),
+        "dimension": list(frame.columns).index(column),
         "min": low,
         "max": high if high > low else low + 1,
         "calculable": False,
@@ -42,7 +81,7 @@ def percent_scale(
         "bottom": 0,
         "itemHeight": 160,
         "itemWidth": 12,
-        "text": [f"{high:.1f} %", f"{low:.1f} %"],
+        "text": list(high_and_low),
         "inRange": {"color": list(low_to_high)},
     }
 
@@ -69,23 +108,68 @@ def volume_option(
     frame: pd.DataFrame, versus: str, filling: bool = True, sign: str = "€"
 ) -> Option:
     """Bars of an amount per bucket; a last one that still fills is hatched."""
-    bars = {"type": "bar", "barCategoryGap": "18%", "barGap": "-100%"}
-    hatch = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [3, 3], "rotation": -0.785}
-    veil = {"color": VEIL, "decal": {**hatch, "color": HATCH}}
-    now = {**bars, "name": "Volume", "encode": encode("value")}
-    hatched = {**bars, "itemStyle": veil, "silent": True}
-    return _time_option(frame, f"{sign} %,.2f", now, hatched if filling else None, versus)
+    now = {**BARS, "name": "Volume", "encode": encode("value")}
+    return _time_option(frame, f"{sign} %,.2f", now, HATCHED if filling else None, versus)
+
+
+def payments_option(
+    frame: pd.DataFrame, attempted: str, successful: str, versus: str, filling: bool = True
+) -> Option:
+    """Bars of attempts per bucket (`value`), and within them of those that worked (`successful`).
+
+    A last bucket that still fills is hatched; the comparison is that of the attempts.
+    """
+    now = {**BARS, "name": attempted, "color": VEIL, "encode": encode("value")}
+    option = _time_option(frame, "%,d", now, HATCHED if filling else None, versus)
+    worked = {**BARS, "name": successful, "encode": encode("successful")}
+    option["series"].insert(1, worked)
+    return option
 
 
 def rate_option(frame: pd.DataFrame, versus: str, filling: bool = True) -> Option:
-    """A line of percent per bucket; a last one that still fills ends in a hollow point."""
-    now = line("Success rate", "value")
+    """A line of percent per bucket; a last one that still fills ends in a hollow point.
+
+    Of a frame that is `sized` the tooltip says what the rates are of.
+    """
+    now = line("Success rate", "value", "value_said" if "value_said" in frame else None)
     option = _time_option(frame, PERCENT_FORMAT, now, HOLLOW if filling else None, versus)
     option["yAxis"].update(scale=True, axisLabel={"formatter": "{value} %"})
     if frame[["value", "before"]].max(axis=None) > NEAR_TOP:
         # the axis' round numbers would go past 100 %
         option["yAxis"]["max"] = 100
+    option["series"] += few_points(frame, ["value"])
     return option
+
+
+def sized(
+    frame: pd.DataFrame, rows: Sequence[Row], column: str, count: str, interval: str | None = None
+) -> pd.DataFrame:
+    """The frame, whose rates in `column` of too few are in `<column>_few` instead.
+
+    `<column>_said` has each with how many it is of (the rows' column `count`) and its 95 % interval
+    (the rows' columns `<interval>_low_percent` and `<interval>_high_percent`).
+    """
+    ends = [
+        [row[f"{interval}_{end}_percent"] for end in ("low", "high")] if interval else ()
+        for row in rows
+    ]
+    frame[f"{column}_said"] = [
+        formats.percent_of(None if pd.isna(rate) else rate, row[count], *pair)
+        for rate, row, pair in zip(frame[column], rows, ends, strict=True)
+    ]
+    is_few = pd.Series([row[count] < formats.ENOUGH for row in rows], dtype="bool")
+    frame[f"{column}_few"] = frame[column].where(is_few)
+    frame[column] = frame[column].mask(is_few)
+    return frame
+
+
+def few_points(frame: pd.DataFrame, columns: Sequence[str]) -> list[Option]:
+    """Grey points of the rates of few, as `sized` put them aside; none where there are none."""
+    return [
+        {**FEW, "encode": {**encode(f"{column}_few"), "tooltip": [f"{column}_said"]}}
+        for column in columns
+        if f"{column}_few" in frame and frame[f"{column}_few"].notna().any()
+    ]
 
 
 def _time_option(
@@ -111,12 +195,15 @@ def _time_option(
     }
 
 
-def line(name: str, column: str) -> Option:
-    """A line over `drawn_at`; where a value is unknown it has a gap."""
+def line(name: str, column: str, said: str | None = None) -> Option:
+    """A line over `drawn_at`; where a value is unknown it has a gap.
+
+    `said` is the column of its tooltip if that is another.
+    """
     return {
         "type": "line",
         "name": name,
-        "encode": encode(column),
+        "encode": {**encode(column), "tooltip": [said or column]},
         "showSymbol": False,
         "connectNulls": False,
     }
@@ -129,7 +216,7 @@ def annotated(option: Option, marks: Sequence[Mark], offset: timedelta = timedel
             "silent": True,
             "symbol": "none",
             "lineStyle": {"type": "dotted", "width": 1.5, "color": GREY},
-            "label": {"position": "insideEndTop", "color": GREY, "fontSize": 11},
+            "label": {"position": "insideEndTop", "fontSize": 11},
             "data": [
                 {
                     "name": mark.label,
@@ -139,6 +226,27 @@ def annotated(option: Option, marks: Sequence[Mark], offset: timedelta = timedel
                 for mark in marks
             ],
         }
+    return option
+
+
+def inked(option: Option, ink: str) -> Option:
+    """The option with its text in a colour that reads on the page, where it has none of its own.
+
+    Streamlit writes axes and legends in one grey for all themes, which is too pale on white.
+    """
+    text = {"color": ink}
+    for place in ("xAxis", "yAxis"):
+        axes = option.get(place, [])
+        for axis in axes if isinstance(axes, list) else [axes]:
+            axis["axisLabel"] = {**text, **axis.get("axisLabel", {})}
+            axis["nameTextStyle"] = {**text, **axis.get("nameTextStyle", {})}
+    for place in ("legend", "visualMap"):
+        if place in option:
+            option[place] = {**option[place], "textStyle": text}
+    for series in option["series"]:
+        for part in (series, series.get("markLine", {})):
+            if "label" in part:
+                part["label"] = {**text, **part["label"]}
     return option
 
 
@@ -173,13 +281,19 @@ def lines_option(
 ) -> Option:
     """A line per named column over days; `before` is a column of the comparison and its name.
 
+    Of columns that are `sized` the tooltip says what the rates are of.
     With `filling` the last day is today: its values are hollow points.
     """
-    series = [line(name, column) for column, name in names.items()]
+    series = [
+        line(name, column, f"{column}_said" if f"{column}_said" in frame else None)
+        for column, name in names.items()
+    ]
     if before:
         column, name = before
         series.append(before_line(name, column))
-    legend = [one["name"] for one in series]
+    few = few_points(frame, list(names))
+    legend = [one["name"] for one in (*series, *few[:1])]
+    series += few
     last = frame.iloc[-1]
     points = [
         [last["drawn_at"].isoformat(), float(last[column])]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from dashboard import formats
+from dashboard import cards, formats
 from dashboard.charts import (
     GREY,
     GRID,
@@ -16,14 +16,14 @@ from dashboard.charts import (
     Row,
     encode,
     line,
-    percent_scale,
+    scale,
 )
+from dashboard.definitions import Metric
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-ENOUGH = 30  # decided payments below which a rate says nothing
-
 # read on light and dark; a rate that is low stands out
 LOW_TO_HIGH = ("#C2410C", "#FBBF24", "#99F6E4", "#0D9488")
+LITTLE_TO_MUCH = ("#CCFBF1", "#2DD4BF", "#115E59")
 FEW = "rgba(138, 151, 168, 0.28)"
 GROUP_COLORS: Mapping[str, str] = {
     "soft": "#D97706",
@@ -90,7 +90,10 @@ def recovery_option(frame: pd.DataFrame, rate: str) -> Option:
 
 
 def declines_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """One row per reason, the most frequent last (an axis counts upwards): a column per group."""
+    """One row per reason, the most frequent last (an axis counts upwards): a column per group.
+
+    `rate` is the share of the decided payments, where the rows have it.
+    """
     frame = pd.DataFrame(
         {
             "reason": [reason(row["decline_code"]) for row in rows],
@@ -98,6 +101,17 @@ def declines_frame(rows: Sequence[Row]) -> pd.DataFrame:
             "share": [f"{row['share_percent']:.1f} %" for row in rows],
         }
     )
+    if all("decline_percent" in row for row in rows):
+        frame["rate"] = [
+            formats.percent_of(
+                row["decline_percent"],
+                row["count_decided"],
+                row["decline_low_percent"],
+                row["decline_high_percent"],
+                "decided",
+            )
+            for row in rows
+        ]
     for group in GROUP_COLORS:
         frame[group] = [
             float(row["share_percent"]) if row["decline_group"] == group else None for row in rows
@@ -108,11 +122,14 @@ def declines_frame(rows: Sequence[Row]) -> pd.DataFrame:
 def declines_option(frame: pd.DataFrame) -> Option:
     """Reasons by their share of all declines, coloured by the kind of decline."""
     groups = [group for group in GROUP_COLORS if frame[group].notna().any()]
+    said = "{b}<br>{@declines} declines, {@share} of all"
+    if "rate" in frame:
+        said += "<br>{@rate}"
     return {
         "dataset": {"source": frame},
         "grid": {**GRID, "right": 56},
         "legend": {"top": 0, "left": 0},
-        "tooltip": {"formatter": "{b}<br>{@declines} declines, {@share} of all"},
+        "tooltip": {"formatter": said},
         "xAxis": {"type": "value", "axisLabel": {"formatter": "{value} %"}},
         "yAxis": {"type": "category", "axisTick": {"show": False}},
         "series": [
@@ -127,7 +144,6 @@ def declines_option(frame: pd.DataFrame) -> Option:
                     "show": True,
                     "position": "right",
                     "formatter": "{@share}",
-                    "color": GREY,
                 },
             }
             for group in groups
@@ -140,31 +156,43 @@ def reason(decline_code: str) -> str:
     return decline_code.replace("_", " ").capitalize() or "No code"
 
 
-def week_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """One row per hour of the week: `percent` if enough was decided, `few` if not."""
-    enough = [row["count_decided"] >= ENOUGH for row in rows]
-    rates = [row["acceptance_percent"] for row in rows]
+def week_frame(rows: Sequence[Row], metric: Metric) -> pd.DataFrame:
+    """One row per hour of the week: `value` to draw, a rate in percent, and `said` in words.
+
+    The place of a rate of too few is in `few` instead.
+    """
+    is_rate = metric.format == "percent"
+    is_few = pd.Series([is_rate and row["count_decided"] < formats.ENOUGH for row in rows])
+    values = pd.Series([row[metric.name] for row in rows], dtype="float64")
     return pd.DataFrame(
         {
             "hour": [f"{row['hour']:02d}" for row in rows],
             "weekday": [WEEKDAYS[row["weekday"] - 1] for row in rows],
-            "percent": pd.Series(
-                [r if ok else None for r, ok in zip(rates, enough, strict=True)], dtype="float64"
-            ),
+            "value": (100 * values if is_rate else values).mask(is_few),
             # a place on the map, whose colour is no rate
-            "few": pd.Series([None if ok else 0.0 for ok in enough], dtype="float64"),
-            "rate": [formats.NOTHING if r is None else f"{r:.2f} %" for r in rates],
-            "decided": [formats.integer(row["count_decided"]) for row in rows],
+            "few": pd.Series(0.0, index=values.index).where(is_few),
+            "said": [_said(row, metric) for row in rows],
         }
     )
 
 
-def week_option(frame: pd.DataFrame) -> Option:
-    """Acceptance by weekday and hour; grey where too little was decided."""
-    known = frame["percent"].dropna()
+def _said(row: Row, metric: Metric) -> str:
+    value = row[metric.name]
+    if metric.format != "percent":
+        return cards.show(value, metric.format)
+    ends = (row["acceptance_low_percent"], row["acceptance_high_percent"])
+    return formats.percent_of(value and 100 * value, row["count_decided"], *ends, "decided")
+
+
+def week_option(frame: pd.DataFrame, metric: Metric) -> Option:
+    """A metric by weekday and hour; grey where a rate is of too few."""
+    is_rate = metric.format == "percent"
+    known = frame["value"].dropna()
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 100.0)
-    where = "{@weekday} {@hour}:00 UTC<br>"
+    ends = [cards.show(end / 100 if is_rate else end, metric.format) for end in (high, low)]
     gap = {"borderWidth": 1, "borderColor": "rgba(128, 128, 128, 0.15)", "borderRadius": 2}
+    tooltip = {"formatter": f"{{@weekday}} {{@hour}}:00 UTC<br>{metric.label}: {{@said}}"}
+    place = {"x": "hour", "y": "weekday"}
     return {
         "dataset": {"source": frame},
         "grid": {"left": 8, "right": 8, "top": 8, "bottom": 56, "containLabel": True},
@@ -183,24 +211,24 @@ def week_option(frame: pd.DataFrame) -> Option:
             "axisLine": {"show": False},
         },
         "visualMap": {
-            **percent_scale(frame, low, high, LOW_TO_HIGH),
+            **scale(frame, "value", low, high, LOW_TO_HIGH if is_rate else LITTLE_TO_MUCH, ends),
             "seriesIndex": 0,
-            "precision": 1,
+            "precision": 2,
         },
         "series": [
             {
                 "type": "heatmap",
-                "name": "Acceptance",
-                "encode": {"x": "hour", "y": "weekday", "value": "percent"},
+                "name": metric.label,
+                "encode": {**place, "value": "value"},
                 "itemStyle": gap,
-                "tooltip": {"formatter": f"{where}{{@rate}} of {{@decided}} decided"},
+                "tooltip": tooltip,
             },
             {
                 "type": "heatmap",
-                "name": f"Fewer than {ENOUGH} decided",
-                "encode": {"x": "hour", "y": "weekday", "value": "few"},
+                "name": f"Of fewer than {formats.ENOUGH}",
+                "encode": {**place, "value": "few"},
                 "itemStyle": {**gap, "color": FEW},
-                "tooltip": {"formatter": f"{where}only {{@decided}} decided: no rate"},
+                "tooltip": tooltip,
             },
         ],
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from dashboard.charts import GREY, GRID, Option, Row
+from dashboard.charts import GRID, Option, Row
 from infra.transform import trace
 
 
@@ -56,7 +56,6 @@ def hops_option(frame: pd.DataFrame, labels: Mapping[str, str]) -> Option:
                     "show": column == last,
                     "position": "right",
                     "formatter": "{@total}",
-                    "color": GREY,
                 },
             }
             for column, label in labels.items()

@@ -48,14 +48,17 @@ class Metric:
         if self.matures_after_days is None:
             return None
         return today - timedelta(days=self.matures_after_days - 1)
+    model: str = ""  # dbt's id of what has it as a column
 
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The metrics of one model; `problem` says why they are missing, if they are."""
+    """One model and its metrics; `problem` says why they are missing, if they are."""
 
     metrics: dict[str, Metric] = field(default_factory=dict)
     problem: str | None = None
+    model: str = ""
+    description: str = ""
 
     def metric(self, name: str) -> Metric:
         """A metric's definition; its bare name where dbt has none."""
@@ -79,14 +82,15 @@ def of(model: str) -> Definitions:
 @lru_cache(maxsize=64)  # a page shows several models
 def _parse(path: Path, model: str, _modified: int, _size: int) -> Definitions:
     try:
-        columns = orjson.loads(path.read_bytes())["nodes"][model]["columns"]
-        metrics = {name: _metric(name, column) for name, column in columns.items()}
+        node = orjson.loads(path.read_bytes())["nodes"][model]
+        metrics = {name: _metric(name, column, model) for name, column in node["columns"].items()}
+        description = " ".join(str(node.get("description") or "").split())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Definitions(problem=f"{path.name} does not define {model}: {PARSE_HINT}")
-    return Definitions(metrics)
+    return Definitions(metrics, model=model, description=description)
 
 
-def _metric(name: str, column: dict[str, Any]) -> Metric:
+def _metric(name: str, column: dict[str, Any], model: str) -> Metric:
     # dbt 1.10+ keeps meta under config, and copies it to the column itself
     meta = column.get("meta") or column.get("config", {}).get("meta") or {}
     plain = _undefined(name)
@@ -102,6 +106,7 @@ def _metric(name: str, column: dict[str, Any]) -> Metric:
         description=str(column.get("description") or plain.description),
         references={str(label): float(value) for label, value in references.items()},
         matures_after_days=None if matures is None else int(matures),
+        model=model,
     )
 
 

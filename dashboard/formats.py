@@ -9,6 +9,7 @@ from typing import overload
 
 NO_RATE = "n/a: rate missing"
 NOTHING = "n/a"
+ENOUGH = 30  # a share of fewer says nothing
 
 _CENT = Decimal("0.01")
 _TENTH = Decimal("0.1")
@@ -54,6 +55,25 @@ def compact(number: int | Decimal | float | None) -> str:
 def percent(share: float | None) -> str:
     """A share of 0..1 as `91.25 %`."""
     return NOTHING if share is None else f"{100 * share:.2f} %"
+
+
+def percent_of(
+    percent: float | None,
+    count: int,
+    low: float | None = None,
+    high: float | None = None,
+    what: str = "",
+) -> str:
+    """A share with what it is of, and the 95 % interval of it: `91.25 % of 80 (83.0 – 95.7 %)`."""
+    if percent is None:
+        return NOTHING
+    of = f"{percent:.2f} % of {count:,} {what}".rstrip()
+    return of if low is None else f"{of} ({interval(low, high)})"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """The ends of a share's 95 % interval: `83.0 – 95.7 %`."""
+    return NOTHING if low is None or high is None else f"{low:.1f} – {high:.1f} %"
 
 
 def decimal(number: int | Decimal | float | None) -> str:

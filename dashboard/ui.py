@@ -8,21 +8,26 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import charts, data, exports, formats, views
+from dashboard import charts, data, definitions, exports, formats, views
 from dashboard.cards import Card
 from dashboard.connection import Answer, Row
 from dashboard.definitions import Definitions, Metric
 from dashboard.queries import overview
 from dashboard.workbench import Result
+from infra.docs.site import SITE
 from infra.errors import FinhouseError
 
 HOPS = 5  # gold.pipeline_freshness: a hop nothing has passed yet has no row
 AMBER_S = 10
 RED_S = 60
+TABLE_PAGES = "table_pages"  # of the session: the keys of tables with pages
+INTERVAL_HELP = "Where the rate may truly lie, given how many it is of (Wilson's score interval)."
+_GOLD = re.compile(r"\bgold\.(\w+)")
 
 
 def headed(title: str, definitions: Definitions, body: Callable[[], Any] | None = None) -> None:
@@ -153,6 +158,16 @@ def metric_card(card: Card) -> None:
     )
 
 
+def ink(color: str = "grayColor") -> str:
+    """A colour of the theme that is shown, for text that Streamlit does not colour itself."""
+    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.{color}"))
+
+
+def chart(option: charts.Option, **shown: Any) -> None:
+    """A chart whose text reads on the page."""
+    st.echarts_chart(charts.inked(option, ink()), **shown)
+
+
 def time_chart(
     frame: pd.DataFrame,
     option: charts.Option,
@@ -170,8 +185,12 @@ def time_chart(
     last = moments.max() + (timedelta(days=1) if pd.isna(step) else step)
     marks = views.marks((moments.min() - offset).to_pydatetime(), (last - offset).to_pydatetime())
     charts.annotated(option, marks, offset)
-    said = "".join(f"; {mark.label} at {mark.at:%d %b %H:%M} UTC" for mark in marks)
-    st.echarts_chart(option, height=height, alt=alt + said, key=key)
+    chart(option, height=height, alt=alt + marks_said(marks), key=key)
+
+
+def marks_said(marks: Sequence[views.Mark]) -> str:
+    """Annotations as the accessible name of a chart goes on."""
+    return "".join(f"; {mark.label} at {mark.at:%d %b %H:%M} UTC" for mark in marks)
 
 
 def how_computed(key: str, answers: Sequence[Answer], about: str) -> None:
@@ -183,6 +202,10 @@ def how_computed(key: str, answers: Sequence[Answer], about: str) -> None:
         return
     with popover:
         st.markdown(about)
+        if models := models_read(answers):
+            st.markdown("Read from:  \n" + "  \n".join(model_line(model) for model in models))
+        if not SITE.exists():
+            st.caption("`./finhouse docs` builds the lineage of each number.")
         for answer in answers:
             st.caption(
                 f"`{answer.call.name}` · {answer.rows_read:,} rows "
@@ -193,6 +216,25 @@ def how_computed(key: str, answers: Sequence[Answer], about: str) -> None:
             st.caption(" · ".join(f"{name} = {value}" for name, value in answer.call.parameters))
 
 
+def models_read(answers: Sequence[Answer]) -> list[Definitions]:
+    """The gold models that queries read, in their order; those that dbt's manifest knows."""
+    named = dict.fromkeys(name for one in answers for name in _GOLD.findall(one.call.sql))
+    return [known for known in map(definitions.of, named) if known.model]
+
+
+def model_line(known: Definitions) -> str:
+    """Markdown: name, meaning and lineage of a model."""
+    return f"`{known.model.rpartition('.')[2]}`: {known.description}{lineage(known.model)}"
+
+
+def lineage(model: str, column: str = "") -> str:
+    """Markdown: a link to where a model or one column of it comes from; nothing without a site."""
+    if not model or not SITE.exists():
+        return ""
+    asked = {"model": model, **({"column": column} if column else {}), "parents": 4, "children": 1}
+    return f" [Lineage](/lineage/columns/index.html?{urlencode(asked)})"
+
+
 def footer(
     key: str,
     answers: Sequence[Answer],
@@ -200,7 +242,7 @@ def footer(
     about: str = "",
     export: Callable[[], Result] | None = None,
 ) -> None:
-    """The line under a card; `about` says more where it opens.
+    """The line under a card; `about` says more where it opens, beside the models that were read.
 
     `export` makes what the card's files hold where that is more than the card shows.
     """
@@ -243,9 +285,10 @@ def plain(text: str) -> str:
 
 
 def definition_line(metric: Metric) -> str:
-    """Markdown: label, unit and meaning of a metric."""
+    """Markdown: label, unit, meaning and lineage of a metric."""
     unit = f" ({metric.unit})" if metric.unit else ""
-    return f"**{metric.label}**{unit}: {metric.description}"
+    origin = lineage(metric.model, metric.name)
+    return f"**{metric.label}**{unit}: {metric.description}{origin}"
 
 
 def definition_lines(metrics: Iterable[Metric]) -> str:
@@ -295,6 +338,7 @@ def pages(key: str, page: int, size: int, rows: int, found: int) -> str:
     """The choice of a page below a table; says which rows of how many it shows."""
     count = -(-found // size)
     if count > 1:
+        st.session_state[TABLE_PAGES] = {*st.session_state.get(TABLE_PAGES, ()), key}
         st.pagination(count, key=key, bind="query-params")
     first = (page - 1) * size + 1
     return f"{first:,}–{first + rows - 1:,} of {formats.integer(found)}"
@@ -313,6 +357,12 @@ def downloads(key: str, name: str, result: Callable[[], Result], help: str | Non
             on_click="ignore",
             key=f"{key}_{kind.suffix}",
         )
+
+
+def few_in_grey(frame: pd.DataFrame, columns: Sequence[str], counts: Sequence[int]) -> Any:
+    """A table whose rates in `columns` are grey where they are of too few."""
+    grey = [f"color: {ink()}" if count < formats.ENOUGH else "" for count in counts]
+    return frame.style.apply(lambda _: grey, subset=list(columns))
 
 
 def number_column(metric: Metric, shown_as: str, label: str | None = None) -> Any:

@@ -18,7 +18,7 @@ from dashboard.filters import Selection
 from dashboard.queries import acceptance as queries
 from dashboard.queries.call import Call
 
-KPI_HEIGHT = 172
+KPI_HEIGHT = 150
 CHART_HEIGHT = 300
 TABLE_HEIGHT = 300
 WEEK_HEIGHT = 340
@@ -27,6 +27,14 @@ WEEK_MAP_DAYS = 28
 SHORT_RANGE = timedelta(days=14)
 # How the rates are counted: the suffix of their columns in gold, and of those in percent.
 BASES = {"Payments": "", "Value": "_by_value"}
+# Of a rate counted in payments: how many it is of, how its interval's columns begin, and the words.
+SAMPLES = {
+    "acceptance_rate": ("count_decided", "acceptance", "decided payments"),
+    "authorization_rate": ("count_submitted", "authorization", "submitted payments"),
+    "deduplicated_success_rate": ("count_intents", "deduplicated", "intents"),
+    "recovery_rate": ("count_soft_declined_intents", "recovery", "soft-declined intents"),
+}
+WEEK_METRICS = ("acceptance_rate", "payments_per_slot", "volume_per_slot_eur")
 
 filters = bar.current("acceptance")
 chosen = filters.selection
@@ -46,7 +54,7 @@ def header() -> None:
 @st.fragment(run_every=filters.every("30s"))
 def kpi_strip() -> None:
     """The rates and tickets of the days."""
-    with ui.loading("acceptance_kpis", KPI_HEIGHT):
+    with ui.loading("acceptance_kpis", 2 * KPI_HEIGHT):
         ui.guarded(kpi_row)
 
 
@@ -70,7 +78,7 @@ def kpi_row() -> None:
         answer, before = totals(query, days)
         answers.append(answer)
         now, complete = cards.totals(answer.rows, "now"), cards.totals(answer.rows, "complete")
-        return [
+        made = [
             cards.day_card(
                 name,
                 definitions.of(model),
@@ -82,13 +90,29 @@ def kpi_row() -> None:
             )
             for name, line in zip(names, history, strict=True)
         ]
+        # a rate by value is no share of a count
+        return [
+            cards.sampled(one, now, *SAMPLES[name]) if name in SAMPLES else one
+            for name, one in zip(names, made, strict=True)
+        ]
 
-    rates = card(
+    accepted = card(
         "agg_acceptance_daily",
-        [f"acceptance_rate{by}", f"authorization_rate{by}"],
+        [
+            f"acceptance_rate{by}",
+            f"authorization_rate{by}",
+            "pending_share",
+            "pending_amount_eur",
+        ],
         queries.acceptance,
-        [column(past_days, f"{name}{by}_percent") for name in ("acceptance", "authorization")],
+        [
+            column(past_days, f"acceptance{by}_percent"),
+            column(past_days, f"authorization{by}_percent"),
+            column(past_days, "pending_percent"),
+            column(past_days, "pending_eur"),
+        ],
     )
+    rates, pending = accepted[:2], accepted[2:]
     if not cards.totals(answers[0].rows, "now").get("count_attempted"):
         bar.nothing_here(filters)
     rates += card(
@@ -103,13 +127,13 @@ def kpi_row() -> None:
         queries.recovery,
         [column(before_today(recovered, days), "recovery_percent")],
     )
-    rates += card(
+    rates += pending + card(
         "agg_ticket_quantiles_daily",
         ["ticket_p50_eur", "ticket_p95_eur"],
         queries.tickets,
         [column(before_today(tickets, days), f"ticket_{p}_eur") for p in ("p50", "p95")],
     )
-    grid = st.grid(6, min_column_width=150, row_height=KPI_HEIGHT)
+    grid = st.grid(4, min_column_width=150, row_height=KPI_HEIGHT)
     with grid:
         for rate in rates:
             ui.metric_card(rate)
@@ -120,6 +144,8 @@ def kpi_row() -> None:
             ("agg_acceptance_daily", f"authorization_rate{by}"),
             ("agg_intents_daily", f"deduplicated_success_rate{by}"),
             ("agg_recovery_daily", "recovery_rate"),
+            ("agg_acceptance_daily", "pending_share"),
+            ("agg_acceptance_daily", "pending_amount_eur"),
             ("agg_ticket_quantiles_daily", "ticket_p50_eur"),
             ("agg_ticket_quantiles_daily", "ticket_p95_eur"),
         )
@@ -186,15 +212,19 @@ def rates_chart() -> None:
         st.caption("No payments on these days.")
         return
     answers = [answer]
-    names = {
-        f"{column}{by}_percent": definitions.of(model).metric(f"{rate}{by}").label
+    metrics = {
+        f"{column}{by}_percent": definitions.of(model).metric(f"{rate}{by}")
         for column, rate, model in (
             ("acceptance", "acceptance_rate", "agg_acceptance_daily"),
             ("authorization", "authorization_rate", "agg_acceptance_daily"),
             ("deduplicated", "deduplicated_success_rate", "agg_intents_daily"),
         )
     }
+    names = {column: metric.label for column, metric in metrics.items()}
     frame = charts.day_frame(answer.rows, list(names))
+    for rate, metric in metrics.items():
+        count, interval, _ = SAMPLES[metric.name.removesuffix("_by_value")]
+        charts.sized(frame, answer.rows, rate, count, None if by else interval)
     drawn_columns, before = list(names), None
     if filters.compares_from(days.first - filters.day_shift):
         earlier = data.past(queries.rates_by_day(days, filters.day_shift, chosen))
@@ -209,15 +239,17 @@ def rates_chart() -> None:
     option = charts.lines_option(
         frame, names, charts.PERCENT_FORMAT, axis, before, is_today(answer.rows, days)
     )
-    lowest = frame[f"acceptance{by}_percent"].min()
+    accepted = frame[f"acceptance{by}_percent"].dropna()
+    lowest = f"; lowest acceptance {accepted.min():.1f} %" if len(accepted) else ""
     ui.time_chart(
         frame,
         option,
         height=CHART_HEIGHT,
-        alt=f"Rates per day, {days.words}; lowest acceptance {lowest:.1f} %",
+        alt=f"Rates per day, {days.words}{lowest}",
         key="chart_rates",
     )
-    ui.footer("how_rates", answers, f"Per day, {days.words}")
+    about = ui.definition_lines(metrics.values())
+    ui.footer("how_rates", answers, f"Per day, {days.words}", about)
 
 
 def is_today(rows: Sequence[Row], days: periods.Days) -> bool:
@@ -265,7 +297,7 @@ def reasons_and_tickets() -> None:
 def advice_and_hours() -> None:
     """What to do about each reason, and at which hours of the week payments work."""
     ui.panel("What to do about declines", "acceptance_table", TABLE_HEIGHT, declines_table)
-    ui.panel("Acceptance by hour of the week", "acceptance_week", WEEK_HEIGHT, week_map)
+    ui.panel("Hours of the week", "acceptance_week", WEEK_HEIGHT, week_map)
 
 
 def declines_chart() -> None:
@@ -277,7 +309,7 @@ def declines_chart() -> None:
         return
     frame = charts_acceptance.declines_frame(answer.rows)
     first = answer.rows[0]
-    st.echarts_chart(
+    ui.chart(
         charts_acceptance.declines_option(frame),
         height=CHART_HEIGHT,
         alt=f"Decline reasons by share of declines, {days.words}; most frequent "
@@ -295,27 +327,50 @@ def declines_chart() -> None:
 
 
 def week_map() -> None:
-    """Acceptance by weekday and hour."""
+    """Acceptance, payments or volume by weekday and hour."""
+    known = definitions.of("agg_hour_of_week")
+    st.segmented_control(
+        "Shown by hour",
+        WEEK_METRICS,
+        default=WEEK_METRICS[0],
+        required=True,
+        format_func=lambda name: known.metric(name).label,
+        key="week_by",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    asked = st.session_state.get("week_by")
+    metric = known.metric(asked if asked in WEEK_METRICS else WEEK_METRICS[0])
     answer = data.past(queries.hour_of_week(chosen))
     if not answer.rows:
         st.caption("No payments in the last four whole weeks.")
         return
-    frame = charts_acceptance.week_frame(answer.rows)
+    frame = charts_acceptance.week_frame(answer.rows, metric)
     few = int(frame["few"].notna().sum())
-    st.echarts_chart(
-        charts_acceptance.week_option(frame),
+    alt = f"{metric.label} by weekday and hour, UTC"
+    if frame["value"].notna().any():
+        percent = 100 if metric.format == "percent" else 1
+        low, high = (
+            cards.show(end / percent, metric.format)
+            for end in (frame["value"].min(), frame["value"].max())
+        )
+        alt += f", from {low} to {high}"
+    ui.chart(
+        charts_acceptance.week_option(frame, metric),
         height=WEEK_HEIGHT,
-        alt=f"Acceptance by weekday and hour, UTC, from {frame['percent'].min():.1f} % to "
-        f"{frame['percent'].max():.1f} %; {few} hours have too few payments",
+        alt=alt + (f"; {few} hours have too few payments" if few else ""),
         key="chart_week",
     )
-    about = f"Last four whole weeks, UTC · grey: fewer than {charts_acceptance.ENOUGH} decided"
+    about = "Last four whole weeks, hours of UTC: days are UTC days here"
+    if metric.format == "percent":
+        about += f" · grey: fewer than {formats.ENOUGH} decided"
+    else:
+        about += f" · mean of {answer.rows[0]['count_slots']} such hours"
     if filters.chosen.length < SHORT_RANGE:
         about += f" · the range of {filters.chosen.label} is too short for such a map"
     first = data.first_day()
     if first is not None and (filters.days.last - first).days < WEEK_MAP_DAYS:
         about += f" · payments since {first:%d %b %Y} only"
-    metric = definitions.of("agg_hour_of_week").metric("acceptance_rate")
     ui.footer("how_week", [answer], about, ui.definition_line(metric))
 
 
@@ -334,12 +389,16 @@ def declines_table() -> None:
             "declined": [row["count_declined"] for row in answer.rows],
             "share": [row["share_percent"] for row in answer.rows],
             "rate": [row["decline_percent"] for row in answer.rows],
+            "interval": [
+                formats.interval(row["decline_low_percent"], row["decline_high_percent"])
+                for row in answer.rows
+            ],
             "volume": [formats.euro(row["declined_amount_eur"]) for row in answer.rows],
             "advice": [row["advice"] for row in answer.rows],
         }
     )
     st.dataframe(
-        frame,
+        ui.few_in_grey(frame, ["rate", "interval"], [row["count_decided"] for row in answer.rows]),
         column_config={
             "reason": st.column_config.TextColumn("Reason", pinned=True),
             "group": st.column_config.MultiselectColumn(
@@ -354,6 +413,10 @@ def declines_table() -> None:
                 "Share", format="%.1f %%", help="Of all declined payments of these days."
             ),
             "rate": ui.number_column(known.metric("decline_rate"), "%.2f %%", "Of decided"),
+            "interval": st.column_config.TextColumn(
+                "95 % interval",
+                help=ui.INTERVAL_HELP,
+            ),
             "volume": st.column_config.TextColumn(
                 known.metric("declined_amount_eur").label,
                 help=known.metric("declined_amount_eur").description,
@@ -372,7 +435,7 @@ def declines_table() -> None:
     ui.footer(
         "how_declines_table",
         [answer],
-        f"Most frequent first, {days.words}",
+        f"Most frequent first, {days.words}, of {answer.rows[0]['count_decided']:,} decided",
         ui.definition_line(known.metric("decline_rate")),
     )
 

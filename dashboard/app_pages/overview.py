@@ -9,13 +9,32 @@ import streamlit as st
 
 from dashboard import bar, cards, charts, data, definitions, formats, periods, ui
 from dashboard.connection import Answer
+from dashboard.queries import api
 from dashboard.queries import overview as queries
 
-KPI_HEIGHT = 172
+KPI_HEIGHT = 150
 CHART_HEIGHT = 300
+SHOWN_DAYS = 7
 TABLE_ROWS = 10
 TABLE_HEIGHT = 388
 SPARK_DAYS = 14
+# What each column of the trend is defined as.
+MEASURED = {
+    "volume_eur": ("successful_amount_eur",),
+    "count_attempted": ("count_attempted", "count_successful"),
+    "success_percent": ("success_rate",),
+}
+FEW_HELP = f"Successful / decided. Grey: of fewer than {formats.ENOUGH}."
+DAY_COLUMNS = (
+    "kpi_date",
+    "successful_amount_eur",
+    "count_attempted",
+    "success_rate",
+    "average_ticket_eur",
+    "count_successful",
+    "attempted_amount_eur",
+    "count_active_accounts",
+)
 
 filters = bar.current("overview")
 chosen = filters.selection
@@ -37,7 +56,7 @@ def live_strip() -> None:
     known = definitions.load()
 
     def body() -> None:
-        with ui.loading("kpis", KPI_HEIGHT):
+        with ui.loading("kpis", 2 * KPI_HEIGHT):
             kpi_row(window, now, known)
 
     ui.headed("Overview", known, body)
@@ -58,28 +77,38 @@ def kpi_row(window: periods.Window, now: datetime, known: definitions.Definition
     accounts_answers, accounts = active_accounts(known)
 
     def card(name: str, column: str) -> None:
-        ui.metric_card(
-            cards.kpi_card(
-                name,
-                known,
-                totals,
-                complete,
-                before,
-                [row[column] for row in history],
-                filters.money.sign,
-                filters.comparison.is_wanted,
-            )
+        shown = cards.kpi_card(
+            name,
+            known,
+            totals,
+            complete,
+            before,
+            [row[column] for row in history],
+            filters.money.sign,
+            filters.comparison.is_wanted,
         )
+        if name == "success_rate":
+            shown = cards.sampled(shown, totals, "count_decided", "success", "decided payments")
+        ui.metric_card(shown)
 
-    grid = st.grid(6, min_column_width=150, row_height=KPI_HEIGHT)
+    grid = st.grid(4, min_column_width=150, row_height=KPI_HEIGHT)
     with grid.cell(column_span=2):
         card("successful_amount_eur", "volume_eur")
+    with grid.cell(column_span=2):
+        card("attempted_amount_eur", "attempted_eur")
     with grid:
         card("count_attempted", "count_attempted")
         card("success_rate", "success_percent")
         card("average_ticket_eur", "average_ticket_eur")
         ui.metric_card(accounts)
-    names = ("successful_amount_eur", "count_attempted", "success_rate", "average_ticket_eur")
+    names = (
+        "successful_amount_eur",
+        "attempted_amount_eur",
+        "count_attempted",
+        "success_rate",
+        "average_ticket_eur",
+        "count_active_accounts",
+    )
     words = [
         filters.times(window),
         filters.money_words,
@@ -91,7 +120,7 @@ def kpi_row(window: periods.Window, now: datetime, known: definitions.Definition
         "how_kpis",
         [answer, *accounts_answers],
         " · ".join(word for word in words if word),
-        ui.definition_lines(known.metric(name) for name in (*names, "count_active_accounts")),
+        ui.definition_lines(known.metric(name) for name in names),
     )
 
 
@@ -123,37 +152,125 @@ def active_accounts(known: definitions.Definitions) -> tuple[list[Answer], cards
 
 @st.fragment(parallel=True, run_every=filters.every("10s"))
 def trend_charts() -> None:
-    """Volume and success rate over time, with the comparison behind them."""
-    left, right = st.columns(2)
-    with left, st.container(border=True):
-        help = f"Successful payments in {filters.money.code}, per bucket."
-        st.subheader(f"Volume, {filters.money.code}", anchor=False, help=help)
-        with ui.loading("volume", CHART_HEIGHT):
-            ui.guarded(lambda: trend_chart("volume_eur"))
-    with right, st.container(border=True):
-        st.subheader("Success rate", anchor=False, help="Successful / decided, per bucket.")
-        with ui.loading("success", CHART_HEIGHT):
-            ui.guarded(lambda: trend_chart("success_percent"))
+    """Volume, payments and success rate over time with the comparison; the newest days."""
+    code = filters.money.code
+    rows = [st.columns(2), st.columns(2)]
+    with rows[0][0]:
+        help = f"Successful payments in {code}, per bucket."
+        ui.panel(f"Volume, {code}", "volume", CHART_HEIGHT, volume_chart, help)
+    with rows[0][1]:
+        help = "Attempted payments, and those of them that succeeded, per bucket."
+        ui.panel("Payments", "payments", CHART_HEIGHT, payments_chart, help)
+    with rows[1][0]:
+        help = "Successful / decided, per bucket."
+        ui.panel("Success rate", "success", CHART_HEIGHT, success_chart, help)
+    with rows[1][1]:
+        ui.panel("Recent days", "days", CHART_HEIGHT, days_table)
 
 
-def trend_chart(column: str) -> None:
-    """One of the two charts."""
+def volume_chart() -> None:
+    """The volume per bucket."""
+    window, money = filters.window(datetime.now(UTC)), filters.money
+    now, before = trends(window)
+    frame = drawn(window, now, before, "volume_eur")
+    option = charts.volume_option(frame, filters.versus, window.is_filling, money.sign)
+    words = " · ".join(word for word in (filters.per(window), filters.money_words) if word)
+    alt = f"Volume in {money.code} {filters.per(window)}; "
+    alt += f"highest {money.sign} {frame['value'].max():,.0f}"
+    show_trend("volume_eur", window, (now, before), frame, option, alt, words)
+
+
+def payments_chart() -> None:
+    """Attempts per bucket and how many of them worked."""
+    window, known = filters.window(datetime.now(UTC)), definitions.load()
+    now, before = trends(window)
+    frame = drawn(window, now, before, "count_attempted")
+    frame["successful"] = [row["count_successful"] for row in now.rows]
+    attempted, successful = (known.metric(name).label for name in MEASURED["count_attempted"])
+    option = charts.payments_option(frame, attempted, successful, filters.versus, window.is_filling)
+    alt = f"{attempted} and {successful} {filters.per(window)}; "
+    alt += f"most attempted {frame['value'].max():,.0f}"
+    show_trend("count_attempted", window, (now, before), frame, option, alt, filters.per(window))
+
+
+def success_chart() -> None:
+    """The success rate per bucket."""
     window = filters.window(datetime.now(UTC))
     now, before = trends(window)
-    offset = filters.offset(window)
-    frame = charts.trend_frame(now.rows, before.rows if before else (), column, offset)
-    per = filters.per(window)
-    low, high = frame["value"].min(), frame["value"].max()
-    if column == "volume_eur":
-        option = charts.volume_option(frame, filters.versus, window.is_filling, filters.money.sign)
-        name = f"Volume in {filters.money.code} {per}; highest {filters.money.sign} {high:,.0f}"
-        per += f" · {filters.money_words}" if filters.money_words else ""
-    else:
-        option = charts.rate_option(frame, filters.versus, window.is_filling)
-        name = f"Success rate {per}; lowest {low:.1f} %, highest {high:.1f} %"
-    ui.time_chart(frame, option, CHART_HEIGHT, name, f"chart_{column}", offset)
-    answers = [now, before] if before else [now]
-    ui.footer(f"how_{column}", answers, f"{per[:1].upper()}{per[1:]}")
+    frame = drawn(window, now, before, "success_percent")
+    charts.sized(frame, now.rows, "value", "count_decided", "success")
+    option = charts.rate_option(frame, filters.versus, window.is_filling)
+    alt = f"Success rate {filters.per(window)}"
+    if frame["value"].notna().any():
+        low, high = frame["value"].min(), frame["value"].max()
+        alt += f"; lowest {low:.1f} %, highest {high:.1f} %"
+    show_trend("success_percent", window, (now, before), frame, option, alt, filters.per(window))
+
+
+def drawn(window: periods.Window, now: Answer, before: Answer | None, column: str) -> pd.DataFrame:
+    """A column of the trend, as it is drawn."""
+    earlier = before.rows if before else ()
+    return charts.trend_frame(now.rows, earlier, column, filters.offset(window))
+
+
+def show_trend(
+    column: str,
+    window: periods.Window,
+    answers: tuple[Answer, Answer | None],
+    frame: pd.DataFrame,
+    option: charts.Option,
+    alt: str,
+    words: str,
+) -> None:
+    """One of the charts over time and the line under it."""
+    ui.time_chart(frame, option, CHART_HEIGHT, alt, f"chart_{column}", filters.offset(window))
+    known = definitions.load()
+    ui.footer(
+        f"how_{column}",
+        [answer for answer in answers if answer],
+        f"{words[:1].upper()}{words[1:]}",
+        ui.definition_lines(known.metric(name) for name in MEASURED[column]),
+    )
+
+
+def days_table() -> None:
+    """Key figures of the newest days, the last one first."""
+    days = filters.days.at_least(SHOWN_DAYS)
+    answer = data.past(api.daily_kpis(days.first, days.after, chosen))
+    if not answer.rows:
+        st.caption("No payments on these days.")
+        return
+    known, rows = definitions.load(), answer.rows[::-1]
+    amounts = ("successful_amount_eur", "attempted_amount_eur", "average_ticket_eur")
+    counts = ("count_attempted", "count_successful", "count_active_accounts")
+    columns = {
+        "kpi_date": st.column_config.DateColumn("Day", format="DD MMM", pinned=True, width=70),
+        **{name: ui.number_column(known.metric(name), "€ %,.2f") for name in amounts},
+        **{name: ui.number_column(known.metric(name), "%,d") for name in counts},
+        "success_rate": ui.number_column(known.metric("success_rate"), "%.2f %%"),
+    }
+    frame = pd.DataFrame([dict(row) for row in rows], columns=DAY_COLUMNS)
+    for name in amounts:
+        frame[name] = frame[name].map(formats.cents)
+    for name in counts:
+        frame[name] = frame[name].astype("Int64")
+    frame["success_rate"] = 100 * frame["success_rate"].astype("float64")
+    decided = [row["count_decided"] for row in rows]
+    st.dataframe(
+        ui.few_in_grey(frame, ["success_rate"], decided),
+        column_config=columns,
+        hide_index=True,
+        height=CHART_HEIGHT if len(frame) > SHOWN_DAYS else "content",
+        placeholder=formats.NOTHING,
+        key="days",
+        alt=f"Key figures of {len(frame)} days, the newest first",
+    )
+    ui.footer(
+        "how_days",
+        [answer],
+        f"{days.short}, UTC · booked EUR",
+        ui.definition_lines(known.metric(name) for name in DAY_COLUMNS[1:]),
+    )
 
 
 @st.fragment(parallel=True, run_every=filters.every("10s"))
@@ -180,15 +297,24 @@ def merchants_table() -> None:
             "success": [row["success_percent"] for row in answer.rows],
             # the last bucket still fills: its drop would say nothing
             "trend": [window.over(row["volume_trend"]) for row in answer.rows],
+            "decided": [row["count_decided"] for row in answer.rows],
+            "interval": [
+                formats.interval(row["success_low_percent"], row["success_high_percent"])
+                for row in answer.rows
+            ],
         }
     )
     st.dataframe(
-        frame,
+        ui.few_in_grey(frame, ["success", "interval"], frame["decided"]),
         column_config={
             "merchant": st.column_config.TextColumn("Merchant"),
             "volume": st.column_config.NumberColumn("Volume", format=f"{filters.money.sign} %,.2f"),
             "attempts": st.column_config.NumberColumn("Attempts", format="%,d"),
-            "success": st.column_config.NumberColumn("Success rate", format="%.2f %%"),
+            "success": st.column_config.NumberColumn(
+                "Success rate", format="%.2f %%", help=FEW_HELP
+            ),
+            "decided": st.column_config.NumberColumn("Decided", format="%,d"),
+            "interval": st.column_config.TextColumn("95 % interval", help=ui.INTERVAL_HELP),
             "trend": st.column_config.AreaChartColumn("Trend", y_min=0),
         },
         hide_index=True,
@@ -196,11 +322,14 @@ def merchants_table() -> None:
         key="top_merchants",
         alt=f"Top {len(frame)} merchants by volume in {filters.money.code}, {filters.span}",
     )
+    known = definitions.load()
     missing = sum(row["successful_amount_eur"] is None for row in answer.rows)
     note = f"By volume, {filters.span}"
     if missing:
         note += f" · {missing} without a full volume ({formats.NO_RATE})"
-    ui.footer("how_merchants", [answer], note)
+    shown = ("successful_amount_eur", "count_attempted", "success_rate")
+    about = ui.definition_lines(known.metric(name) for name in shown)
+    ui.footer("how_merchants", [answer], note, about)
 
 
 @st.fragment(parallel=True, run_every=filters.every("5s"))

@@ -25,6 +25,7 @@ DRAWN_CHANGES = 12
 ID_LENGTH = 100
 MODEL = "live_payment_changes"
 STATUS_COLORS = {"success": "green", "failed": "red", "pending": "orange"}
+MOMENTS = ("committed_at", "captured_at", "published_at", "ingested_at", "silver_at", "gold_at")
 FACTS = {
     "fct_payments_by_day": ("Payments of the day", "%d %b %Y"),
     "fct_payments_by_minute": ("Payments of the minute", "%d %b %Y %H:%M"),
@@ -145,6 +146,13 @@ def cards(answer: Answer) -> None:
                 known.metric("gold_at").description,
             )
         )
+    names = ("amount_eur", "is_in_gold", "ingested_at", "gold_at")
+    ui.footer(
+        "how_payment_cards",
+        [answer],
+        "The newest change, and how many there were",
+        ui.definition_lines(known.metric(name) for name in names),
+    )
 
 
 def card(label: str, value: str, note: str, help: str) -> Card:
@@ -168,13 +176,18 @@ def hops_chart(answer: Answer) -> None:
         )
         return
     labels = {column: hop for hop, column in trace.HOPS.items()}
-    st.echarts_chart(
+    ui.chart(
         charts_payment.hops_option(frame, labels),
         height=CHART_MARGIN + CHART_ROW * len(frame),
         alt=f"Milliseconds per hop of {len(frame)} changes; newest {frame['total'].iloc[0]}",
         key="chart_payment_hops",
     )
-    ui.footer("how_payment_hops", [answer], "Milliseconds per hop, newest change at the bottom")
+    ui.footer(
+        "how_payment_hops",
+        [answer],
+        "Milliseconds per hop, newest change at the bottom",
+        ui.definition_lines(definitions.of(MODEL).metric(name) for name in MOMENTS),
+    )
 
 
 def facts_table(answer: Answer) -> None:
@@ -206,6 +219,13 @@ def facts_table(answer: Answer) -> None:
         label="The merchant in detail",
         icon=":material/storefront:",
         query_params={"merchant": str(newest["merchant_id"])},
+    )
+    shown = ("ip_country", "decline_code", "occurred_at", "updated_at")
+    ui.footer(
+        "how_payment_facts",
+        [answer],
+        "As of the newest change",
+        ui.definition_lines(definitions.of(MODEL).metric(name) for name in shown),
     )
 
 
@@ -275,11 +295,7 @@ def life_table(answer: Answer) -> None:
         "how_payment_life",
         [answer],
         note,
-        "  \n".join(
-            f"**{name.removesuffix('_at').capitalize()}**: {metric(name).description}"
-            for name in ("committed_at", "captured_at", "published_at", "ingested_at", "silver_at")
-        )
-        + f"  \n**Gold**: {metric('gold_at').description}",
+        ui.definition_lines(metric(name) for name in MOMENTS),
     )
 
 

@@ -6,21 +6,29 @@ from datetime import timedelta
 
 from dashboard.filters import Selection
 from dashboard.periods import Days
-from dashboard.queries.call import Call, of_days, totals
+from dashboard.queries.call import Call, of_days, totals, wilson
 from dashboard.queries.narrowed import daily
 
 ALL = Selection()
 
-ACCEPTANCE = """
+ACCEPTED = wilson("acceptance", "count_successful", "count_decided")
+AUTHORIZED = wilson("authorization", "count_successful", "count_submitted")
+APPROVED = wilson("deduplicated", "count_approved_intents", "count_intents")
+RECOVERED = wilson("recovery", "count_recovered_intents", "count_soft_declined_intents")
+
+ACCEPTANCE = (
+    """
 with
 periods as (
     -- today still fills: 'now' counts it, 'complete' leaves it out for comparisons
     select
         arrayJoin(if(payment_date < {complete_to:Date}, ['now', 'complete'], ['now'])) as period,
         count_attempted,
+        count_pending,
         count_decided,
         count_submitted,
         count_successful,
+        pending_amount_eur,
         decided_amount_eur,
         submitted_amount_eur,
         successful_amount_eur
@@ -33,9 +41,15 @@ totals as (
     select
         period,
         sum(periods.count_attempted) as count_attempted,
+        sum(periods.count_pending) as count_pending,
         sum(periods.count_decided) as count_decided,
         sum(periods.count_submitted) as count_submitted,
         sum(periods.count_successful) as count_successful,
+        if(
+            countIf(periods.pending_amount_eur is null) > 0,
+            null,
+            sum(periods.pending_amount_eur)
+        ) as pending_amount_eur,
         if(
             countIf(periods.decided_amount_eur is null) > 0,
             null,
@@ -61,14 +75,23 @@ select
     count_decided,
     count_submitted,
     count_successful,
+    pending_amount_eur,
+    count_pending / nullIf(count_attempted, 0) as pending_share,
     count_successful / nullIf(count_submitted, 0) as authorization_rate,
     count_successful / nullIf(count_decided, 0) as acceptance_rate,
     if(submitted_eur > 0, successful_eur / submitted_eur, null) as authorization_rate_by_value,
-    if(decided_eur > 0, successful_eur / decided_eur, null) as acceptance_rate_by_value
+    if(decided_eur > 0, successful_eur / decided_eur, null) as acceptance_rate_by_value,
+"""
+    + ACCEPTED
+    + ",\n"
+    + AUTHORIZED
+    + """
 from totals
 """
+)
 
-INTENTS = """
+INTENTS = (
+    """
 with
 periods as (
     select
@@ -105,11 +128,16 @@ select
     count_intents,
     count_approved_intents,
     count_approved_intents / nullIf(count_intents, 0) as deduplicated_success_rate,
-    if(intended_eur > 0, approved_eur / intended_eur, null) as deduplicated_success_rate_by_value
+    if(intended_eur > 0, approved_eur / intended_eur, null) as deduplicated_success_rate_by_value,
+"""
+    + APPROVED
+    + """
 from totals
 """
+)
 
-RECOVERY = """
+RECOVERY = (
+    """
 with
 periods as (
     select
@@ -124,10 +152,14 @@ select
     period,
     sum(periods.count_soft_declined_intents) as count_soft_declined_intents,
     sum(periods.count_recovered_intents) as count_recovered_intents,
-    count_recovered_intents / nullIf(count_soft_declined_intents, 0) as recovery_rate
+    count_recovered_intents / nullIf(count_soft_declined_intents, 0) as recovery_rate,
+"""
+    + RECOVERED
+    + """
 from periods
 group by period
 """
+)
 
 TICKETS = """
 with
@@ -157,21 +189,31 @@ from periods
 group by period
 """
 
-RATES_BY_DAY = """
+RATES_BY_DAY = (
+    """
 select
     payment_date + {shift:UInt16} as drawn_at,
+    count_decided,
+    count_submitted,
+    count_intents,
+    100 * acceptance.pending_share as pending_percent,
+    toFloat64(acceptance.pending_amount_eur) as pending_eur,
     100 * acceptance.acceptance_rate as acceptance_percent,
     100 * acceptance.authorization_rate as authorization_percent,
     100 * intents.deduplicated_success_rate as deduplicated_percent,
     100 * acceptance.acceptance_rate_by_value as acceptance_by_value_percent,
     100 * acceptance.authorization_rate_by_value as authorization_by_value_percent,
-    100 * intents.deduplicated_success_rate_by_value as deduplicated_by_value_percent
+    100 * intents.deduplicated_success_rate_by_value as deduplicated_by_value_percent,
+"""
+    + ",\n".join((ACCEPTED, AUTHORIZED, APPROVED))
+    + """
 from gold.agg_acceptance_daily as acceptance
 left join gold.agg_intents_daily as intents
     on acceptance.payment_date = intents.intent_date
 where payment_date >= {from:Date} and payment_date < {to:Date}
 order by payment_date
 """
+)
 
 RECOVERY_BY_DAY = """
 select
@@ -194,7 +236,8 @@ where payment_date >= {from:Date} and payment_date < {to:Date}
 order by payment_date
 """
 
-DECLINES = """
+DECLINES = (
+    """
 with
 decided as (
     select sum(count_decided) as count_decided
@@ -223,23 +266,36 @@ select
     decline_group,
     advice,
     count_declined,
+    count_decided,
     declined_amount_eur,
     100 * count_declined / nullIf(sum(count_declined) over (), 0) as share_percent,
-    100 * count_declined / nullIf(count_decided, 0) as decline_percent
+    100 * count_declined / nullIf(count_decided, 0) as decline_percent,
+"""
+    + wilson("decline", "count_declined", "count_decided")
+    + """
 from reasons
 cross join decided
 order by count_declined desc, decline_code asc
 """
+)
 
-HOUR_OF_WEEK = """
+HOUR_OF_WEEK = (
+    """
 select
     weekday,
     hour,
+    count_slots,
     count_decided,
-    100 * acceptance_rate as acceptance_percent
+    payments_per_slot,
+    volume_per_slot_eur,
+    acceptance_rate,
+"""
+    + wilson("acceptance", "count_successful", "count_decided")
+    + """
 from gold.agg_hour_of_week
 order by weekday, hour
 """
+)
 
 
 def acceptance(days: Days, selection: Selection = ALL) -> Call:
@@ -292,6 +348,6 @@ def declines(days: Days, selection: Selection = ALL) -> Call:
 
 
 def hour_of_week(selection: Selection = ALL) -> Call:
-    """Acceptance in percent by weekday and hour over the weeks that the mart covers."""
+    """Acceptance, payments and volume by weekday and hour over the weeks that the mart covers."""
     sql, sent = daily(HOUR_OF_WEEK, selection, "agg_hour_of_week")
     return Call("hour_of_week", sql.strip(), tuple(sent.items()))

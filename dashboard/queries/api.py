@@ -1,10 +1,14 @@
-"""Queries of the API; its freshness is that of the pages."""
+"""Queries of the API and of the days on the Overview."""
 
 from __future__ import annotations
 
 from datetime import date
 
+from dashboard.filters import Selection
 from dashboard.queries.call import Call, of_days
+from dashboard.queries.narrowed import daily
+
+ALL = Selection()
 
 DAILY_KPIS = """
 select
@@ -23,6 +27,7 @@ order by kpi_date
 """
 
 
-def daily_kpis(first: date, after: date) -> Call:
-    """One row per UTC day of [first, after) that has payments."""
-    return of_days("daily_kpis", DAILY_KPIS, first, after)
+def daily_kpis(first: date, after: date, selection: Selection = ALL) -> Call:
+    """One row per UTC day of [first, after) that has payments; of a part no active accounts."""
+    sql, sent = daily(DAILY_KPIS, selection, "agg_kpis_daily")
+    return of_days("daily_kpis", sql, first, after, **sent)

@@ -77,6 +77,26 @@ def one_page(rows: str, order: str, columns: Sequence[str]) -> str:
     return _PAGE.replace("{order}", order).replace("{rows}", rows).replace("{columns}", listed)
 
 
+def wilson(name: str, part: str, whole: str) -> str:
+    """SQL of two columns, `<name>_low_percent` and `<name>_high_percent`: the ends of the 95 %
+    interval of the share `part` / `whole` of counts; NULL of nothing.
+
+    Wilson's score interval: E. B. Wilson, "Probable Inference, the Law of Succession, and
+    Statistical Inference", Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    ends = [
+        f"""    case
+        when {whole} > 0 then 100 * greatest(
+            0,
+            {part} + 1.96 * 1.96 / 2
+            {sign} 1.96 * sqrt({part} * ({whole} - {part}) / {whole} + 1.96 * 1.96 / 4)
+        ) / ({whole} + 1.96 * 1.96)
+    end as {name}_{side}_percent"""
+        for side, sign in (("low", "-"), ("high", "+"))
+    ]
+    return ",\n".join(ends)
+
+
 def text(moment: datetime) -> str:
     """A moment as a parameter: text, so that no driver turns it into another time zone."""
     return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -134,6 +134,7 @@ counted as (
         sum(live.count_payments) as count_attempted,
         sumIf(live.count_payments, status != 'pending') as count_decided,
         sumIf(live.count_payments, status = 'success') as count_successful,
+        sum(live.total_amount) as attempted_amount,
         sumIf(live.total_amount, status = 'success') as successful_amount
     from gold.live_payments_by_minute as live
     where minute >= {from:DateTime('UTC')} and minute < {to:DateTime('UTC')}
@@ -152,6 +153,11 @@ valued as (
         dated.*,
         -- nothing is nothing in any currency
         if(
+            dated.attempted_amount = 0,
+            0,
+            toDecimal128(dated.attempted_amount, 2) * rates.rate_to_eur
+        ) as attempted_eur,
+        if(
             dated.successful_amount = 0,
             0,
             toDecimal128(dated.successful_amount, 2) * rates.rate_to_eur
@@ -167,6 +173,8 @@ summed as (
         sum(valued.count_attempted) as count_attempted,
         sum(valued.count_decided) as count_decided,
         sum(valued.count_successful) as count_successful,
+        if(countIf(valued.attempted_eur is null) > 0, null, sum(valued.attempted_eur))
+            as attempted_amount_eur,
         if(countIf(valued.amount_eur is null) > 0, null, sum(valued.amount_eur))
             as successful_amount_eur
     from valued
@@ -187,6 +195,7 @@ summed as (
         count_decided,
         count_successful,
         -- of one currency, in that currency
+        toDecimal128(attempted_amount, 8) as attempted_amount_eur,
         toDecimal128(successful_amount, 8) as successful_amount_eur
     from counted
 ),
@@ -262,18 +271,25 @@ payments_summed as (
             as successful_amount_eur
     from payments_valued
     group by payment_date
-),
+)"""
+
+_ACCEPTANCE = (
+    _PAYMENTS
+    + """,
 
 agg_acceptance_daily_part as (
     select
         payment_date,
         count_attempted,
+        count_pending,
         count_successful,
+        pending_amount_eur,
         successful_amount_eur,
         count_attempted - count_pending as count_decided,
         count_attempted - count_pending - count_blocked as count_submitted,
         attempted_amount_eur - pending_amount_eur as decided_amount_eur,
         attempted_amount_eur - pending_amount_eur - blocked_amount_eur as submitted_amount_eur,
+        if(count_attempted > 0, count_pending / count_attempted, null) as pending_share,
         if(count_decided > 0, count_successful / count_decided, null) as acceptance_rate,
         if(count_submitted > 0, count_successful / count_submitted, null) as authorization_rate,
         if(
@@ -289,6 +305,34 @@ agg_acceptance_daily_part as (
     from payments_summed
 )
 """
+)
+
+# Accounts are not known by the category or country of merchants.
+_KPIS = (
+    _PAYMENTS
+    + """,
+
+agg_kpis_daily_part as (
+    select
+        payment_date as kpi_date,
+        count_attempted,
+        count_attempted - count_pending as count_decided,
+        count_successful,
+        attempted_amount_eur,
+        successful_amount_eur,
+        if(
+            count_successful > 0,
+            divideDecimal(
+                successful_amount_eur, toDecimal128(greatest(count_successful, 1), 0), 8
+            ),
+            null
+        ) as average_ticket_eur,
+        cast(null as Nullable(Int64)) as count_active_accounts,
+        if(count_decided > 0, count_successful / count_decided, null) as success_rate
+    from payments_summed
+)
+"""
+)
 
 _INTENTS = """
 intents_of_part as (
@@ -444,21 +488,49 @@ agg_declines_daily_part as (
 
 # The same four whole weeks as the mart.
 _HOURS = """
-agg_hour_of_week_part as (
+hours_of_part as (
     select
-        toDayOfWeek(payment_hour) as weekday,
-        toHour(payment_hour) as hour,
+        payment_hour,
+        currency_code,
+        sum(facts.count_payments) as count_attempted,
         sumIf(facts.count_payments, status != 'pending') as count_decided,
-        sumIf(facts.count_payments, status = 'success') / nullIf(count_decided, 0)
-            as acceptance_rate
+        sumIf(facts.count_payments, status = 'success') as count_successful,
+        sumIf(facts.total_amount, status = 'success') as successful_amount
     from gold.fct_payments_by_hour as facts
     where
     payment_hour >= toStartOfDay(now('UTC')) - interval 28 day
     and payment_hour < toStartOfDay(now('UTC'))
     and <of_merchant>
     and <of_currency>
+    group by payment_hour, currency_code
+    having count_attempted != 0
+),
+
+hours_valued as (
+    select
+        hours_of_part.*,
+        if(successful_amount = 0, 0, toDecimal128(successful_amount, 2) * rates.rate_to_eur)
+            as successful_eur
+    from hours_of_part
+    asof left join gold.dim_fx_rates as rates
+        on
+            hours_of_part.currency_code = rates.currency_code
+            and toDate(hours_of_part.payment_hour) >= rates.rate_date
+),
+
+agg_hour_of_week_part as (
+    select
+        toDayOfWeek(payment_hour) as weekday,
+        toHour(payment_hour) as hour,
+        4 as count_slots,
+        sum(hours_valued.count_decided) as count_decided,
+        sum(hours_valued.count_successful) as count_successful,
+        sum(hours_valued.count_attempted) / count_slots as payments_per_slot,
+        if(countIf(successful_eur is null) > 0, null, sum(successful_eur) / count_slots)
+            as volume_per_slot_eur,
+        if(count_decided > 0, count_successful / count_decided, null) as acceptance_rate
+    from hours_valued
     group by weekday, hour
-    having sum(facts.count_payments) != 0
 )
 """
 
@@ -536,7 +608,8 @@ agg_disputes_daily_part as (
 STEPS: Mapping[str, str] = {
     "agg_refunds_daily": _REFUNDS,
     "agg_disputes_daily": _DISPUTES,
-    "agg_acceptance_daily": _PAYMENTS,
+    "agg_acceptance_daily": _ACCEPTANCE,
+    "agg_kpis_daily": _KPIS,
     "agg_intents_daily": _INTENTS,
     "agg_recovery_daily": _RECOVERY,
     "agg_tickets_daily": _TICKETS,

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from dashboard.filters import Selection
 from dashboard.periods import Days, Window
-from dashboard.queries.call import Call, Parameter, between, of_days, seconds, text
+from dashboard.queries.call import Call, Parameter, between, of_days, seconds, text, wilson
 from dashboard.queries.narrowed import (
     BOOKED,
     OF_CURRENCY,
@@ -17,6 +17,8 @@ from dashboard.queries.narrowed import (
 )
 
 ALL = Selection()
+
+SUCCESS_INTERVAL = wilson("success", "count_successful", "count_decided")
 
 # Figures of `totals`: what stands there, and the ratios of it.
 FIGURES = """    count_attempted,
@@ -48,6 +50,7 @@ periods as (
         count_attempted,
         count_decided,
         count_successful,
+        attempted_amount_eur,
         successful_amount_eur
     from gold.live_kpis_by_minute
     where minute >= {from:DateTime('UTC')} and minute < {to:DateTime('UTC')}
@@ -59,6 +62,11 @@ totals as (
         sum(periods.count_attempted) as count_attempted,
         sum(periods.count_decided) as count_decided,
         sum(periods.count_successful) as count_successful,
+        if(
+            countIf(periods.attempted_amount_eur is null) > 0,
+            null,
+            sum(periods.attempted_amount_eur)
+        ) as attempted_amount_eur,
         ifNull(sum(periods.successful_amount_eur), 0) as known_amount_eur,
         countIf(periods.successful_amount_eur is null and periods.count_successful > 0)
             as count_minutes_without_rate
@@ -68,11 +76,15 @@ totals as (
 
 select
     period,
+    attempted_amount_eur,
 """
+    + SUCCESS_INTERVAL
+    + ",\n"
     + FIGURES
 )
 
-TREND = """
+TREND = (
+    """
 with
 buckets as (
     select
@@ -82,6 +94,8 @@ buckets as (
         sum(live.count_attempted) as count_attempted,
         sum(live.count_decided) as count_decided,
         sum(live.count_successful) as count_successful,
+        sum(live.attempted_amount_eur) as known_attempted_eur,
+        countIf(live.attempted_amount_eur is null) as count_attempted_without_rate,
         sum(live.successful_amount_eur) as known_amount_eur,
         countIf(live.successful_amount_eur is null and live.count_successful > 0)
             as count_minutes_without_rate
@@ -98,13 +112,21 @@ buckets as (
 select
     bucket_at + toIntervalSecond({shift:UInt32}) as drawn_at,
     count_attempted,
+    count_successful,
+    if(count_attempted_without_rate > 0, null, toFloat64(ifNull(known_attempted_eur, 0)))
+        as attempted_eur,
     if(count_minutes_without_rate > 0, null, toFloat64(ifNull(known_amount_eur, 0)))
         as volume_eur,
     volume_eur / nullIf(count_successful, 0) as average_ticket_eur,
-    100 * count_successful / nullIf(count_decided, 0) as success_percent
+    count_decided,
+    100 * count_successful / nullIf(count_decided, 0) as success_percent,
+"""
+    + SUCCESS_INTERVAL
+    + """
 from buckets
 order by bucket_at
 """
+)
 
 ACTIVE_ACCOUNTS = """
 with
@@ -141,7 +163,8 @@ select minOrNull(activity_date) as first_day
 from gold.fct_account_activity_by_day
 """
 
-TOP_MERCHANTS = """
+TOP_MERCHANTS = (
+    """
 with
 buckets as (
     select
@@ -186,7 +209,11 @@ select
     merchant_category,
     count_attempted,
     if(count_minutes_without_rate > 0, null, known_amount_eur) as successful_amount_eur,
+    count_decided,
     100 * count_successful / nullIf(count_decided, 0) as success_percent,
+"""
+    + SUCCESS_INTERVAL
+    + """,
     -- an index of 0 (slot without a payment) reads the array's default, 0
     arrayMap(
         slot -> slot_amounts[indexOf(slots, slot)], range({slots:UInt32})
@@ -194,6 +221,7 @@ select
 from merchants
 order by known_amount_eur desc, count_attempted desc, merchant_id asc
 """
+)
 
 RECENT_PAYMENTS = """
 select

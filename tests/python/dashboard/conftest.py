@@ -45,6 +45,7 @@ class StubWarehouse:
             "top_merchants": [self.merchant()],
             "recent_payments": [self.payment()],
             "firing": [{"count_firing": 0}],
+            "daily_kpis": [self.day(back) for back in (1, 0)],
         }
         self.lags([0.1, 0.2, 0.4, 1.1, 1.2])
 
@@ -56,11 +57,30 @@ class StubWarehouse:
             "count_attempted": 1200,
             "count_decided": 1100,
             "count_successful": 1000,
+            "attempted_amount_eur": Decimal("120000.00500000"),
             "known_amount_eur": Decimal("98765.43500000"),
             "count_minutes_without_rate": 0,
             "successful_amount_eur": Decimal("98765.43500000"),
             "average_ticket_eur": Decimal("98.76543500"),
             "success_rate": 1000 / 1100,
+            "success_low_percent": 89.07,
+            "success_high_percent": 92.46,
+        }
+        return {**row, **changed}
+
+    @staticmethod
+    def day(back: int, **changed: Any) -> dict[str, Any]:
+        """A row of the `daily_kpis` query, of so many days ago."""
+        row = {
+            "kpi_date": (datetime.now(UTC) - timedelta(days=back)).date(),
+            "count_attempted": 120 + back,
+            "count_decided": 110,
+            "count_successful": 100,
+            "attempted_amount_eur": Decimal("1200.00000000"),
+            "successful_amount_eur": Decimal("1000.12500000"),
+            "average_ticket_eur": Decimal("10.00125000"),
+            "count_active_accounts": 50,
+            "success_rate": 100 / 110,
         }
         return {**row, **changed}
 
@@ -112,8 +132,11 @@ class StubWarehouse:
             "merchant_name": "Harbour Books",
             "merchant_category": "books",
             "count_attempted": 12,
+            "count_decided": 12,
             "successful_amount_eur": Decimal("1000.12500000"),
             "success_percent": 91.25,
+            "success_low_percent": 64.61,
+            "success_high_percent": 98.51,
             "volume_trend": [1.0, 2.0, 3.0],
         }
         return {**row, **changed}
@@ -148,9 +171,14 @@ def _buckets(call: Call) -> list[dict[str, Any]]:
         {
             "drawn_at": start + position * bucket + shift,
             "count_attempted": position,
+            "count_decided": position,
+            "count_successful": position // 2,
+            "attempted_eur": 2.0 * position,
             "volume_eur": float(position),
             "average_ticket_eur": 1.0,
             "success_percent": 90.0,
+            "success_low_percent": 80.0,
+            "success_high_percent": 95.0,
         }
         for position in range((fill_to - start) // bucket)
     ]

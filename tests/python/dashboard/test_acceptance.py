@@ -30,6 +30,9 @@ def decline(code: str, group: str, count: int, percent: float, **changed: Any) -
         "declined_amount_eur": Decimal("12.34500000"),
         "share_percent": percent,
         "decline_percent": percent / 10,
+        "decline_low_percent": percent / 11,
+        "decline_high_percent": percent / 9,
+        "count_decided": 400,
     }
     return {**row, **changed}
 
@@ -41,6 +44,14 @@ def rows(warehouse: Any, bare_labels: None) -> Any:
     warehouse.rows.update(
         acceptance=both(
             count_attempted=110,
+            count_decided=100,
+            count_submitted=20,
+            pending_share=0.0909,
+            pending_amount_eur=Decimal("12.34500000"),
+            acceptance_low_percent=82.56,
+            acceptance_high_percent=94.48,
+            authorization_low_percent=76.39,
+            authorization_high_percent=99.11,
             acceptance_rate=0.9,
             authorization_rate=0.95,
             acceptance_rate_by_value=0.8,
@@ -52,6 +63,16 @@ def rows(warehouse: Any, bare_labels: None) -> Any:
         rates_by_day=[
             {
                 "drawn_at": day,
+                "pending_percent": 9.0,
+                "pending_eur": 12.0,
+                "count_decided": 100,
+                "count_submitted": 29,
+                "count_intents": 80,
+                **{
+                    f"{rate}_{end}_percent": 80.0
+                    for rate in ("acceptance", "authorization", "deduplicated")
+                    for end in ("low", "high")
+                },
                 **{
                     f"{rate}{by}_percent": 90.0
                     for rate in ("acceptance", "authorization", "deduplicated")
@@ -77,8 +98,18 @@ def rows(warehouse: Any, bare_labels: None) -> Any:
             decline("", "unknown", 10, 25.0, advice=None, declined_amount_eur=None),
         ],
         hour_of_week=[
-            {"weekday": 1, "hour": 9, "count_decided": 30, "acceptance_percent": 91.0},
-            {"weekday": 7, "hour": 23, "count_decided": 29, "acceptance_percent": 10.0},
+            {
+                "weekday": weekday,
+                "hour": hour,
+                "count_slots": 4,
+                "count_decided": decided,
+                "payments_per_slot": decided / 4,
+                "volume_per_slot_eur": Decimal(decided),
+                "acceptance_rate": rate,
+                "acceptance_low_percent": 1.0,
+                "acceptance_high_percent": 99.0,
+            }
+            for weekday, hour, decided, rate in ((1, 9, 30, 0.91), (7, 23, 29, 0.1))
         ],
     )
     return warehouse
@@ -99,6 +130,8 @@ def test_it_shows_rates_charts_and_reasons(open_it: OpenPage) -> None:
         "Authorization rate": "95.00 %",
         "Deduplicated success rate": "97.00 %",
         "Recovery rate": "50.00 %",
+        "Pending share": "9.09 %",
+        "Pending amount": "€ 12.34",
         "Ticket p50": "€ 31.25",
         "Ticket p95": "€ 410.00",
     }
@@ -143,7 +176,7 @@ def test_without_data_that_far_back_there_is_no_change(rows: Any, open_it: OpenP
 
 def test_an_hour_with_few_payments_has_no_rate_on_the_map(open_it: OpenPage) -> None:
     option = next(chart for chart in options(open_it()) if "visualMap" in chart)
-    assert [series["encode"]["value"] for series in option["series"]] == ["percent", "few"]
+    assert [series["encode"]["value"] for series in option["series"]] == ["value", "few"]
     assert (option["visualMap"]["min"], option["visualMap"]["seriesIndex"]) == (91.0, 0)
 
 
@@ -157,6 +190,31 @@ def test_only_a_day_that_is_not_over_is_drawn_as_such(rows: Any, open_it: OpenPa
         rows.rows[name] = rows.rows[name][:-1]
     st.cache_data.clear()
     assert hollow() == [False] * 4
+
+
+def test_the_map_shows_payments_or_volume_per_hour_instead(rows: Any, open_it: OpenPage) -> None:
+    app = open_it(week_by="Volume per slot")
+    assert not app.exception
+    option = next(chart for chart in options(app) if "visualMap" in chart)
+    assert (option["visualMap"]["min"], option["visualMap"]["max"]) == (29.0, 30.0)
+    assert option["visualMap"]["text"] == ["€ 30.00", "€ 29.00"]
+    assert "mean of 4 such hours" in captions(app)
+    assert "UTC" in captions(app)
+    assert "grey: fewer" not in captions(app)
+    hostile = open_it(week_by="'; drop table gold.x --")
+    assert "grey: fewer than 30 decided" in captions(hostile)
+
+
+def test_a_rate_says_what_it_is_of_and_one_of_few_has_no_change(open_it: OpenPage) -> None:
+    cards = {card.label: card for card in open_it().metric}
+    assert "Of 100 decided payments. 95 % interval: 82.6 – 94.5 %." in cards["Acceptance rate"].help
+    assert cards["Acceptance rate"].delta == "0"
+    assert "Of 20 submitted payments." in cards["Authorization rate"].help
+    assert cards["Authorization rate"].delta == ""
+    rates = options(open_it())[0]["series"]
+    assert [one["name"] for one in rates].count("Of fewer than 30") == 1
+    by_value = {card.label: card for card in open_it(rates_by="Value").metric}
+    assert "95 % interval" not in by_value["Acceptance rate by value"].help
 
 
 @pytest.mark.parametrize(("key", "said"), [("24h", True), ("30d", False)])

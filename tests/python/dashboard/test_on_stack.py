@@ -50,7 +50,7 @@ def test_every_range_renders_and_shows_the_numbers_of_its_query(
     after = attempted()
     assert not app.exception
     assert not app.error
-    assert len(app.metric) == 5
+    assert len(app.metric) == 6
     label = definitions.load().metric("count_attempted").label
     shown = next(metric.value for metric in app.metric if metric.label == label)
     # traffic may run, and the window moves on with the minute

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import definitions
-from tests.python.dashboard.pages import UNREACHABLE, OpenPage, metrics
+from dashboard import definitions, ui
+from tests.python.dashboard.pages import UNREACHABLE, OpenPage, captions, metrics, options
 
 
 def badge(app: AppTest) -> str:
@@ -23,10 +23,8 @@ def charts(app: AppTest) -> int:
 
 
 @pytest.fixture(autouse=True)
-def no_manifest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_manifest(bare_labels: None) -> None:
     """Labels are the bare names, whatever dbt has written to this checkout's target folder."""
-    load = definitions.load
-    monkeypatch.setattr(definitions, "load", lambda: load(tmp_path / "manifest.json"))
 
 
 def test_it_shows_exact_kpis_charts_and_tables(warehouse: Any, open_page: OpenPage) -> None:
@@ -34,13 +32,14 @@ def test_it_shows_exact_kpis_charts_and_tables(warehouse: Any, open_page: OpenPa
     assert not app.exception
     assert metrics(app) == {
         "Successful amount": "€ 98,765.44",
+        "Attempted amount": "€ 120,000.00",
         "Attempted": "1,200",
         "Success rate": "90.91 %",
         "Average ticket": "€ 98.77",
         "Active accounts": "321",
     }
-    assert charts(app) == 2
-    assert len(app.dataframe) == 2
+    assert charts(app) == 3
+    assert len(app.dataframe) == 3
     assert not app.error
     assert not app.warning
     assert any("UTC" in text.value for text in app.caption)
@@ -93,7 +92,7 @@ def test_without_clickhouse_it_says_what_why_and_fix(warehouse: Any, open_page: 
     assert "Connection refused" in app.error[0].value
     assert "./finhouse status" in app.error[0].value
     assert ":red-badge" in badge(app)
-    assert [text.value for text in app.caption].count("Waiting for the warehouse.") == 4
+    assert [text.value for text in app.caption].count("Waiting for the warehouse.") == 6
 
 
 def test_it_recovers_when_clickhouse_is_back(warehouse: Any, open_page: OpenPage) -> None:
@@ -139,6 +138,7 @@ def test_an_empty_range_is_told_apart_from_an_empty_warehouse(
 
 def test_a_missing_rate_is_named_and_never_zero(warehouse: Any, open_page: OpenPage) -> None:
     missing = {
+        "attempted_amount_eur": None,
         "successful_amount_eur": None,
         "average_ticket_eur": None,
         "count_minutes_without_rate": 2,
@@ -152,8 +152,9 @@ def test_a_missing_rate_is_named_and_never_zero(warehouse: Any, open_page: OpenP
     app = open_page()
     assert not app.exception
     assert metrics(app)["Successful amount"] == "n/a: rate missing"
+    assert metrics(app)["Attempted amount"] == "n/a: rate missing"
     assert metrics(app)["Average ticket"] == "n/a"
-    top, recent = (table.value for table in app.dataframe)
+    _, top, recent = (table.value for table in app.dataframe)
     assert top["volume"].isna().all()
     assert recent["eur"].tolist() == ["n/a: rate missing"]
     assert any("n/a: rate missing" in text.value for text in app.caption)
@@ -163,7 +164,7 @@ def test_tables_show_money_exactly_and_unknown_merchants(
     warehouse: Any, open_page: OpenPage
 ) -> None:
     warehouse.rows["recent_payments"] = [warehouse.payment(merchant_name=None)]
-    top, recent = (table.value for table in open_page().dataframe)
+    _, top, recent = (table.value for table in open_page().dataframe)
     assert str(top["volume"][0]) == "1000.12"
     assert recent["amount"].tolist() == ["USD 1,234.50"]
     assert recent["eur"].tolist() == ["€ 1,135.74"]
@@ -255,3 +256,75 @@ def test_how_computed_shows_sql_and_cost_when_opened(warehouse: Any, open_page: 
     app.run()
     assert any("gold.live_kpis_by_minute" in code.value for code in app.code)
     assert any("10 rows" in text.value for text in app.caption)
+
+
+def test_payments_are_drawn_attempted_and_of_them_successful(
+    warehouse: Any, open_page: OpenPage
+) -> None:
+    (payments,) = (
+        option
+        for option in options(open_page())
+        if "Successful" in [series["name"] for series in option["series"]]
+    )
+    first, second = payments["series"][:2]
+    assert (first["name"], first["encode"]["y"]) == ("Attempted", "value")
+    assert (second["encode"]["y"], second["barGap"]) == ("successful", "-100%")
+
+
+def test_recent_days_are_those_of_the_api_newest_first(warehouse: Any, open_page: OpenPage) -> None:
+    warehouse.rows["daily_kpis"][-1] = warehouse.day(
+        0, attempted_amount_eur=None, count_active_accounts=None
+    )
+    today = datetime.now(UTC).date()
+    days = next(table.value for table in open_page().dataframe if "kpi_date" in table.value)
+    assert days["kpi_date"].tolist() == [today, today - timedelta(days=1)]
+    assert days["count_attempted"].tolist() == [120, 121]
+    assert [str(amount) for amount in days["successful_amount_eur"]] == ["1000.12"] * 2
+    assert days["success_rate"].round(2).tolist() == [90.91] * 2
+    assert days["attempted_amount_eur"].isna().tolist() == [True, False]
+    assert days["count_active_accounts"].isna().tolist() == [True, False]
+    asked = warehouse.last("daily_kpis")
+    assert (asked["from"], asked["to"]) == (
+        str(today - timedelta(days=6)),
+        str(today + timedelta(days=1)),
+    )
+
+
+def test_recent_days_follow_the_filters(warehouse: Any, open_page: OpenPage) -> None:
+    open_page(range="30d", category="travel")
+    asked = warehouse.last("daily_kpis")
+    assert asked["category"] == "travel"
+    assert (date.fromisoformat(asked["to"]) - date.fromisoformat(asked["from"])).days == 30
+
+
+@pytest.mark.parametrize("is_built", [True, False])
+def test_how_computed_names_its_models_and_leads_to_their_lineage(
+    warehouse: Any,
+    open_page: OpenPage,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    is_built: bool,
+) -> None:
+    def known(model: str) -> definitions.Definitions:
+        name = model.rpartition(".")[2]
+        metric = definitions.Metric(
+            "success_rate", "Success", "%", "percent", "up", "Worked.", model
+        )
+        return definitions.Definitions({metric.name: metric}, None, model, f"All of {name}.")
+
+    monkeypatch.setattr(definitions, "load", lambda model=definitions.KPI_MODEL: known(model))
+    monkeypatch.setattr(ui, "SITE", tmp_path if is_built else tmp_path / "site")
+    app = open_page()
+    for key in ("how_success_percent", "how_recent"):
+        app.session_state[key] = True
+    app.run()
+    said = "\n".join(text.value for text in app.markdown)
+    assert "**Success** (%): Worked." in said
+    assert "`live_kpis_by_minute`: All of live_kpis_by_minute." in said
+    assert "`live_recent_payments`: All of live_recent_payments." in said
+    place = "/lineage/columns/index.html?model=model.finhouse."
+    of_column = f"[Lineage]({place}agg_kpis_daily&column=success_rate&parents=4&children=1)"
+    of_model = f"[Lineage]({place}live_recent_payments&parents=4&children=1)"
+    assert (of_column in said, of_model in said) == (is_built, is_built)
+    hint = "`./finhouse docs` builds the lineage of each number."
+    assert (hint in captions(app)) != is_built

@@ -34,16 +34,20 @@ DAYS = periods.Days(YESTERDAY, TODAY)
 TABLES = {
     "live_kpis_by_minute": """
         minute DateTime('UTC'), count_attempted Int64, count_decided Int64,
-        count_successful Int64, successful_amount_eur Nullable(Decimal(38, 8))""",
+        count_successful Int64, successful_amount_eur Nullable(Decimal(38, 8)),
+        attempted_amount_eur Nullable(Decimal(38, 8)) materialized 2 * successful_amount_eur""",
     "live_merchants_by_minute": """
         minute DateTime('UTC'), merchant_id UUID, merchant_name Nullable(String),
         merchant_category Nullable(String), count_attempted Int64, count_decided Int64,
-        count_successful Int64, successful_amount_eur Nullable(Decimal(38, 8))""",
+        count_successful Int64, successful_amount_eur Nullable(Decimal(38, 8)),
+        attempted_amount_eur Nullable(Decimal(38, 8)) materialized 2 * successful_amount_eur""",
     "fct_account_activity_by_day": """
         activity_date Date, account_id UUID, status String, count_payments Int64,
         currency_code String materialized 'EUR'""",
     "agg_acceptance_daily": """
         payment_date Date, count_attempted Int64, count_decided Int64, count_submitted Int64,
+        count_pending Int64 materialized count_attempted - count_decided,
+        pending_amount_eur Nullable(Decimal(38, 8)) materialized decided_amount_eur,
         count_successful Int64, decided_amount_eur Nullable(Decimal(38, 8)),
         submitted_amount_eur Nullable(Decimal(38, 8)),
         successful_amount_eur Nullable(Decimal(38, 8))""",
@@ -126,6 +130,7 @@ def test_kpis_are_exact_and_leave_the_running_minute_out_of_comparisons(
     assert rows["complete"]["count_attempted"] == 7
     whole = Decimal("12345678901234567890.12345679")
     assert rows["complete"]["successful_amount_eur"] == whole
+    assert rows["complete"]["attempted_amount_eur"] == whole + whole
     assert rows["complete"]["average_ticket_eur"] == Decimal("4115226300411522630.04115226")
     assert str(rows["now"]["successful_amount_eur"]) == "12345678901234567920.62345679"
 
@@ -139,6 +144,7 @@ def test_one_minute_without_a_rate_makes_the_volume_unknown_not_smaller(
     )
     row = run(queries.kpis(HOUR))[0]
     assert row["successful_amount_eur"] is None
+    assert row["attempted_amount_eur"] is None
     assert row["average_ticket_eur"] is None
     assert row["known_amount_eur"] == 7
     assert row["count_minutes_without_rate"] == 1
@@ -168,7 +174,9 @@ def test_a_trend_has_every_bucket_and_sums_to_the_kpi(fill: Fill, run: Run, key:
         window.start + position * window.bucket for position in range(window.slots)
     ]
     assert sum(row["count_attempted"] for row in rows) == 6
+    assert sum(row["count_successful"] for row in rows) == 3
     assert sum(row["volume_eur"] for row in rows) == pytest.approx(4.5)
+    assert sum(row["attempted_eur"] for row in rows) == pytest.approx(9)
     empty = [row for row in rows if not row["count_attempted"]]
     assert empty
     assert {row["volume_eur"] for row in empty} == {0.0}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -26,7 +28,7 @@ from dashboard.queries import (
     risk,
 )
 from dashboard.queries import overview as queries
-from dashboard.queries.call import Call
+from dashboard.queries.call import Call, wilson
 
 WINDOW = periods.window_of(periods.RANGES["24h"], datetime(2026, 3, 29, 14, 37, 42, tzinfo=UTC))
 DAYS = (date(2026, 3, 1), date(2026, 3, 30))
@@ -54,6 +56,7 @@ NARROWED = [
     queries.top_merchants(WINDOW, 10, PART, CONSTANT),
     queries.top_merchants(WINDOW, 10, PART, ORIGINAL),
     queries.recent_payments(10, PART),
+    api.daily_kpis(*DAYS, PART),
     acceptance.acceptance(UTC_DAYS, PART),
     acceptance.intents(UTC_DAYS, PART),
     acceptance.recovery(UTC_DAYS, PART),
@@ -356,3 +359,41 @@ def test_constant_amounts_are_valued_on_one_day_whatever_is_compared() -> None:
     assert now["valuation"] == before["valuation"] == "2026-03-29"
     original = queries.kpis(WINDOW, PART, ORIGINAL).sql
     assert "gold.dim_fx_rates" not in original
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"),
+    [(81, 263, 25.53, 36.62), (15, 148, 6.24, 16.05), (0, 20, 0.0, 16.11), (1, 29, 0.61, 17.18)],
+)
+def test_the_interval_of_a_share_is_wilsons(part: int, whole: int, low: float, high: float) -> None:
+    """The examples of R. G. Newcombe, Two-sided confidence intervals for the single proportion,
+    Statistics in Medicine 17 (1998), table I, method 3. SQLite reads this SQL, too."""
+    database = sqlite3.connect(":memory:")
+    database.create_function("greatest", 2, max)
+    database.create_function("sqrt", 1, math.sqrt)
+
+    def ends(part: float, whole: float) -> tuple[float | None, float | None]:
+        sql = f"select\n{wilson('share', 'part', 'whole')}\nfrom (select ? as part, ? as whole)"
+        found: tuple[float | None, float | None] = database.execute(sql, (part, whole)).fetchone()
+        return found
+
+    assert ends(float(part), float(whole)) == pytest.approx((low, high), abs=0.006)
+    mirrored = ends(float(whole - part), float(whole))
+    assert mirrored == pytest.approx((100 - high, 100 - low), abs=0.006)
+    assert ends(0.0, 0.0) == (None, None)
+
+
+def test_rates_come_with_their_intervals() -> None:
+    for call, name in (
+        (queries.kpis(WINDOW), "success"),
+        (queries.trend(WINDOW), "success"),
+        (queries.top_merchants(WINDOW, 10), "success"),
+        (acceptance.acceptance(UTC_DAYS), "authorization"),
+        (acceptance.intents(UTC_DAYS), "deduplicated"),
+        (acceptance.recovery(UTC_DAYS), "recovery"),
+        (acceptance.rates_by_day(UTC_DAYS), "acceptance"),
+        (acceptance.declines(UTC_DAYS), "decline"),
+        (acceptance.hour_of_week(), "acceptance"),
+    ):
+        assert f"as {name}_low_percent" in call.sql
+        assert f"as {name}_high_percent" in call.sql
