@@ -13,6 +13,7 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
+YEAR = 52 * WEEK  # so that weekdays match
 # A Monday: buckets of every width up to a week begin a whole number of widths after it.
 _EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
 
@@ -32,9 +33,13 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a number is compared with; `shift` None means the period before, see `shift_of`."""
+    """What a number is compared with; `shift` None means the period before, see `shift_of`.
+
+    `when` says in words how far back a fixed shift is.
+    """
 
     shift: timedelta | None
+    when: str = ""
     is_wanted: bool = True
 
 
@@ -48,7 +53,8 @@ RANGES: Mapping[str, Range] = {
 }
 COMPARISONS: Mapping[str, Comparison] = {
     "Previous period": Comparison(None),
-    "Same time last week": Comparison(WEEK),
+    "Same time last week": Comparison(WEEK, "last week"),
+    "Same weekday last year": Comparison(YEAR, "52 weeks ago"),
     "Nothing": Comparison(None, is_wanted=False),
 }
 DEFAULT_RANGE = "24h"
@@ -186,7 +192,7 @@ def shifted(window: Window, shift: timedelta) -> Window:
 def describe_comparison(comparison: Comparison, chosen: Range) -> str:
     """The words after "vs": what the delta of a number is measured against."""
     if comparison.shift is not None:
-        return "same time last week"
+        return f"same time {comparison.when}"
     if shift_of(comparison, chosen) == chosen.length:
         return f"previous {chosen.label}"
     return f"{chosen.label} ending {shift_of(comparison, chosen) // WEEK} weeks ago"
@@ -200,7 +206,7 @@ def day_shift_of(comparison: Comparison, chosen: Range) -> timedelta:
 def describe_day_comparison(comparison: Comparison, chosen: Range) -> str:
     """The words after "vs" where whole days are compared."""
     if comparison.shift is not None:
-        return "same days last week"
+        return f"same days {comparison.when}"
     if day_shift_of(comparison, chosen) == DAY:
         return "day before"
     return describe_comparison(comparison, chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,7 @@ from dashboard import (
     formats,
     periods,
     ui,
+    views,
     workbench,
 )
 from dashboard.connection import Answer, Row
@@ -123,9 +124,11 @@ def figures_body() -> None:
     totals = one(answer, "now")
     if not totals["count_attempted"]:
         bar.nothing_here(common)
-    numbers(want, answer, totals)
+    shift = want.window.bucket * -(-common.shift // want.window.bucket)
+    before = earlier(want, shift)
+    numbers(want, answer, totals, before)
     with st.container(border=True):
-        trend(want, answer)
+        trend(want, answer, before, shift)
     cells = [cell for _ in range(2) for cell in st.columns(3)]
     for position, name in enumerate(DIMENSIONS):
         with cells[position], st.container(border=True, height="stretch"):
@@ -138,21 +141,24 @@ def one(answer: Answer, dimension: str) -> Row:
     return found or dict(NO_TOTALS)
 
 
-def numbers(want: Asked, answer: Answer, totals: Row) -> None:
+def earlier(want: Asked, shift: timedelta) -> Answer | None:
+    """The same buckets earlier, if there is data that far back; `complete` has what is compared."""
+    window = want.window
+    if not common.compares_from((window.start - shift).date()):
+        return None
+    moved = periods.Window(
+        start=window.start - shift,
+        end=window.fill_to - shift,
+        complete_end=(window.filling_from if window.is_filling else window.fill_to) - shift,
+        filling_from=window.filling_from - shift,
+        bucket=window.bucket,
+    )
+    return data.past(queries.slices(moved, want.selection, want.measure))
+
+
+def numbers(want: Asked, answer: Answer, totals: Row, before: Answer | None) -> None:
     """A card per measure, compared with the same buckets earlier."""
-    window, answers, before = want.window, [answer], None
-    shift = window.bucket * -(-common.shift // window.bucket)
-    earlier = periods.shifted(replace(window, complete_end=window.filling_from), shift)
-    if not window.is_filling:
-        earlier = periods.shifted(window, shift)
-    if common.compares_from(earlier.start.date()):
-        call = queries.slices(
-            replace(earlier, filling_from=earlier.end - window.bucket, complete_end=earlier.end),
-            want.selection,
-            want.measure,
-        )
-        answers.append(data.past(call))
-        before = one(answers[-1], "now")
+    window = want.window
     history = {row["value"]: row for row in answer.rows if row["dimension"] == "trend"}
     drawn = window.over([history[at] for at in sorted(history)])
     grid = st.grid(5, min_column_width=150, row_height=KPI_HEIGHT)
@@ -163,7 +169,7 @@ def numbers(want: Asked, answer: Answer, totals: Row) -> None:
                 known,
                 totals,
                 one(answer, "complete"),
-                before,
+                one(before, "complete") if before else None,
                 [None if row[name] is None else float(row[name]) for row in drawn],
                 compared=common.comparison.is_wanted,
             )
@@ -171,7 +177,7 @@ def numbers(want: Asked, answer: Answer, totals: Row) -> None:
             ui.metric_card(replace(card, help=reading))
     ui.footer(
         "how_explore",
-        answers,
+        [answer, before] if before else [answer],
         f"{window.start:%d %b %Y %H:%M} – "
         + ("now" if window.is_filling else f"{window.end:%d %b %Y %H:%M}")
         + f", UTC · {common.against}"
@@ -180,20 +186,22 @@ def numbers(want: Asked, answer: Answer, totals: Row) -> None:
     )
 
 
-def trend(want: Asked, answer: Answer) -> None:
-    """The chosen measure over time; a drag zooms everything."""
+def trend(want: Asked, answer: Answer, before: Answer | None, shift: timedelta) -> None:
+    """The chosen measure over time, with the comparison; a drag zooms everything."""
     metric = known.metric(want.measure)
     per = filters.grain_label(want.window.bucket)
     st.subheader(f"{metric.label} per {per}", anchor=False, help=metric.description)
-    frame = charts_explore.trend_frame(answer.rows, want.window, metric)
+    earlier_rows = before.rows if before else ()
+    frame = charts_explore.trend_frame(answer.rows, want.window, metric, earlier_rows, shift)
+    marks = views.marks(want.window.start, want.window.fill_to)
     key = f"explore_trend_{state.get('filters_changed', 0)}"
     st.altair_chart(
-        charts_explore.trend_chart(frame, metric, TREND_HEIGHT),
+        charts_explore.trend_chart(frame, metric, common.versus, marks, TREND_HEIGHT, ui.ink()),
         key=key,
         on_select=lambda: zoom(key),
         selection_mode=charts_explore.BRUSH,
         alt=f"{metric.label} per {per}, {len(frame)} buckets from "
-        f"{want.window.start:%d %b %Y %H:%M} UTC on; drag to zoom",
+        f"{want.window.start:%d %b %Y %H:%M} UTC on; drag to zoom{ui.marks_said(marks)}",
     )
 
 
@@ -229,8 +237,8 @@ def board(want: Asked, answer: Answer, name: str) -> None:
     values = [row["value"] for row in top]
     # a click is one event and no lasting selection: what is chosen is in the URL alone
     key = f"board_{name}_{state.get('filters_changed', 0)}"
-    st.echarts_chart(
-        charts_explore.board_option(frame, metric.label, st.context.theme.type == "dark"),
+    ui.chart(
+        charts_explore.board_option(frame, metric.label, ui.ink("textColor")),
         height=len(top) * charts_explore.ROW_HEIGHT,
         key=key,
         on_select=lambda: toggle(key, name, values),

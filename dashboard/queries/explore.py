@@ -413,7 +413,7 @@ def slices(window: Window, selection: Selection, measure: str) -> Call:
         SLICES.replace("{view}", view).replace("{column}", column),
         window.start,
         window.fill_to,
-        complete_to=text(min(window.filling_from, window.complete_end)),
+        complete_to=text(window.filling_from if window.is_filling else window.fill_to),
         bucket=seconds(window.bucket),
         measure=measure,
         **selection.parameters,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from dashboard import charts_explore, definitions, periods
+from dashboard import charts_explore, definitions, periods, views
 
 WINDOW = periods.window_of(periods.RANGES["1h"], datetime(2026, 3, 29, 14, 37, 42, tzinfo=UTC))
 NOTHING = definitions.Definitions()
@@ -38,11 +38,37 @@ def test_a_bucket_without_payments_has_no_volume_and_an_unknown_rate() -> None:
 @pytest.mark.parametrize("metric", [AMOUNT, RATE])
 def test_a_drag_along_the_time_is_the_brush(metric: definitions.Metric) -> None:
     frame = charts_explore.trend_frame(ROWS, WINDOW, metric)
-    spec = charts_explore.trend_chart(frame, metric, 200).to_dict()
+    spec = charts_explore.trend_chart(frame, metric, "week before", (), 200, "#5B6B68").to_dict()
     (brush,) = spec["params"]
     assert brush["name"] == charts_explore.BRUSH
     assert brush["select"] == {"type": "interval", "encodings": ["x"]}
-    assert spec["encoding"]["x"]["scale"]["type"] == "utc"
+    (drawn,) = spec["layer"]
+    assert drawn["encoding"]["x"]["scale"]["type"] == "utc"
+
+
+def test_the_comparison_is_a_dashed_line_over_the_same_buckets() -> None:
+    week = timedelta(days=7)
+    before = [{"dimension": "trend", "value": "2026-03-22 14:01:00", "successful_amount_eur": 7}]
+    frame = charts_explore.trend_frame(ROWS, WINDOW, AMOUNT, before, week)
+    at = frame.index[frame["begins"] == datetime(2026, 3, 29, 14, 1, tzinfo=UTC)][0]
+    assert (frame["before"][at], frame["before"].sum()) == (7, 7)
+    assert frame["before_shown"][at] == "€ 7.00"
+    spec = charts_explore.trend_chart(frame, AMOUNT, "same time last week", (), 200, "x").to_dict()
+    bars, line = spec["layer"]
+    assert (line["mark"]["type"], line["mark"]["strokeDash"]) == ("line", [4, 3])
+    assert line["encoding"]["y"]["field"] == "before"
+    assert bars["encoding"]["tooltip"][-1]["title"] == "Same time last week"
+
+
+def test_what_happened_is_a_labelled_rule() -> None:
+    mark = views.Mark(at=datetime(2026, 3, 29, 14, 5, tzinfo=UTC), label="Deploy", kind="deploy")
+    frame = charts_explore.trend_frame(ROWS, WINDOW, AMOUNT)
+    spec = charts_explore.trend_chart(frame, AMOUNT, "", [mark], 200, "#5B6B68").to_dict()
+    _, rule, text = spec["layer"]
+    assert rule["mark"]["type"] == "rule"
+    assert (text["mark"]["type"], text["mark"]["color"]) == ("text", "#5B6B68")
+    (told,) = spec["datasets"][text["data"]["name"]]
+    assert (told["label"], told["at"]) == ("Deploy", "2026-03-29T14:05:00+00:00")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +96,7 @@ def test_a_board_has_a_row_per_value_and_marks_the_chosen() -> None:
     frame = charts_explore.board_frame(rows, ["A {a}", "B"], AMOUNT, ("b",))
     assert frame["name"].tolist() == ["B", "A {a}"]
     assert frame["length"].tolist() == [0.0, 4.0]
-    bars, shown, names = charts_explore.board_option(frame, "Volume", is_dark=False)["series"]
+    bars, shown, names = charts_explore.board_option(frame, "Volume", "#0C1B19")["series"]
     assert bars["data"][0]["itemStyle"]["color"] == charts_explore.CHOSEN
     assert names["data"][0]["label"]["formatter"] == "✓ B"
     assert names["data"][1]["label"]["formatter"] == "A (a)"

@@ -58,6 +58,11 @@ def test_whole_days_cover_the_range_and_are_compared_without_today(
     assert periods.describe_day_comparison(previous, chosen) == versus
     last_week = periods.COMPARISONS["Same time last week"]
     assert periods.describe_day_comparison(last_week, chosen) == "same days last week"
+    last_year = periods.COMPARISONS["Same weekday last year"]
+    assert periods.describe_comparison(last_year, chosen) == "same time 52 weeks ago"
+    assert periods.describe_day_comparison(last_year, chosen) == "same days 52 weeks ago"
+    assert periods.shift_of(last_year, chosen) == timedelta(days=364)
+    assert periods.day_shift_of(last_year, chosen) == timedelta(days=364) == 52 * periods.WEEK
 
 
 @given(now=MOMENTS, key=st.sampled_from(sorted(periods.RANGES)))
