@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from dashboard import formats
-from dashboard.charts import GREY, GRID, Option, Row, encode
+from dashboard.charts import GRID, Option, Row, encode
 
 STATUS_COLORS: Mapping[str, str] = {
     "success": "#0D9488",
@@ -67,7 +67,6 @@ def shares_option(frame: pd.DataFrame) -> Option:
                     "show": True,
                     "position": "right",
                     "formatter": "{@share}",
-                    "color": GREY,
                 },
             }
         ],

@@ -115,7 +115,7 @@ def thresholds_option(frame: pd.DataFrame, in_force: int) -> Option:
         "silent": True,
         "symbol": "none",
         "lineStyle": {"color": GREY, "type": "dashed"},
-        "label": {"formatter": f"in force: {in_force}", "position": "end", "color": GREY},
+        "label": {"formatter": f"in force: {in_force}", "position": "end"},
         "data": [{"xAxis": in_force}],
     }
     curve = {"type": "line", "step": "start", "symbolSize": 6, "connectNulls": False}

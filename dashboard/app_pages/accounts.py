@@ -124,7 +124,7 @@ def cohort_map() -> None:
     if frame.empty:
         st.caption("No week of payments is over yet.")
         return
-    st.echarts_chart(
+    ui.chart(
         charts_accounts.cohort_option(frame),
         height=COHORT_HEIGHT,
         alt=f"Retention of {frame['cohort'].nunique()} weekly cohorts, from "

@@ -268,7 +268,7 @@ def ageing_chart() -> None:
         }
     )
     oldest = answer.rows[-1]
-    st.echarts_chart(
+    ui.chart(
         charts_fx.ageing_option(frame, metric.label),
         height=CHART_HEIGHT,
         alt=f"Pending payments by age; {oldest['count_pending']:,} older than seven days",
@@ -330,7 +330,7 @@ def revenue_chart() -> None:
         st.caption("A rate or a fee of these days is missing: their revenue is unknown.")
         return
     frame = charts_fx.waterfall_frame(row, {name: one.label for name, one in metrics.items()})
-    st.echarts_chart(
+    ui.chart(
         charts_fx.waterfall_option(frame),
         height=CHART_HEIGHT,
         alt=f"From {formats.euro(row['gross_fees_eur'])} of fees to "

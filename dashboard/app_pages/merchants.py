@@ -178,7 +178,7 @@ def largest_chart() -> None:
         return
     frame = charts_merchants.shares_frame(answer.rows)
     metric = definitions.of("agg_merchants_trailing").metric("volume_share")
-    st.echarts_chart(
+    ui.chart(
         charts_merchants.shares_option(frame),
         height=CHART_HEIGHT,
         alt=f"{len(frame)} largest merchants by share of volume, {days.words}; largest "
@@ -202,7 +202,7 @@ def riskiest_chart() -> None:
     known = definitions.of("agg_merchant_risk")
     labels = {component: known.metric(component).label for component in COMPONENTS}
     frame = charts_merchants.parts_frame(answer.rows, COMPONENTS)
-    st.echarts_chart(
+    ui.chart(
         charts_merchants.parts_option(frame, labels),
         height=CHART_HEIGHT,
         alt=f"{len(frame)} merchants with the highest risk scores and their parts; highest "
@@ -549,7 +549,7 @@ def declines_chart(merchant_id: UUID, days: periods.Days) -> None:
         st.caption(f"No declined payments, {shown}.")
         return
     first = answer.rows[0]
-    st.echarts_chart(
+    ui.chart(
         charts_acceptance.declines_option(charts_acceptance.declines_frame(answer.rows)),
         height=DETAIL_HEIGHT,
         alt=f"Decline reasons of the merchant, {shown}; most frequent "

@@ -116,7 +116,7 @@ def lag_chart() -> None:
         return
     frame = lag_frame(answer.rows)
     worst = frame["gold_seconds"].max()
-    st.echarts_chart(
+    ui.chart(
         {
             "useUTC": True,
             "dataset": {"source": frame},

@@ -607,7 +607,7 @@ def thresholds_chart() -> None:
     frame = charts_risk.thresholds_frame(answer.rows)
     precision = formats.percent(row["total_precision"])
     recall = formats.percent(row["total_recall"])
-    st.echarts_chart(
+    ui.chart(
         charts_risk.thresholds_option(frame, int(row["suspicious_score"])),
         height=CHART_HEIGHT,
         alt=f"Precision and recall of the fraud score by threshold; at {row['suspicious_score']} "
@@ -983,7 +983,7 @@ def countries_map() -> None:
         st.caption("No payments on these days.")
         return
     frame = charts_risk.countries_frame(answer.rows)
-    st.echarts_chart(
+    ui.chart(
         charts_risk.countries_option(frame),
         height=CHART_HEIGHT,
         alt=f"Share of attempts by country of the account and of the IP address, {days.words}; "
