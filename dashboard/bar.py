@@ -25,18 +25,6 @@ from infra.errors import FinhouseError
 STATUSES = {"success": "green", "failed": "red", "pending": "orange"}
 # The names of a page's URL that are a filter elsewhere and something else there.
 OWN = {"merchants": ("merchant",)}
-TABLE_PAGES = (
-    "explore_page",
-    "page",
-    "velocity_page",
-    "bursts_page",
-    "trips_page",
-    "suspects_page",
-    "merchant_payments_page",
-    "merchant_adjustments_page",
-    "account_payments_page",
-    "account_adjustments_page",
-)
 UTC_ZONE = "UTC"
 BOOKED_WORDS = "Amounts in EUR use the rate of the payment's day."
 
@@ -242,7 +230,7 @@ def select(selection: Selection) -> None:
             st.query_params[name] = values
         else:
             st.query_params.pop(name, None)
-    for name in TABLE_PAGES:
+    for name in state.get(ui.TABLE_PAGES, ()):
         if name in state:
             state[name] = 1
     state["filters_changed"] = state.get("filters_changed", 0) + 1

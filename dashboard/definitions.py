@@ -42,13 +42,13 @@ class Metric:
     description: str
     references: Mapping[str, float] = field(default_factory=dict)
     matures_after_days: int | None = None
+    model: str = ""  # dbt's id of what has it as a column
 
     def grows_from(self, today: date) -> date | None:
         """The first day of the past whose figure still grows; None if none is said to."""
         if self.matures_after_days is None:
             return None
         return today - timedelta(days=self.matures_after_days - 1)
-    model: str = ""  # dbt's id of what has it as a column
 
 
 @dataclass(frozen=True, slots=True)

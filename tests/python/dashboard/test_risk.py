@@ -456,6 +456,18 @@ def test_pages_go_to_the_server(rows: Any, open_it: OpenPage) -> None:
     assert "21–21 of 25" in captions(app)
 
 
+def test_another_time_begins_at_the_first_page_of_every_table(rows: Any, open_it: OpenPage) -> None:
+    names = ("velocity_flags", "trips", "bursts", "suspects")
+    for name in names:
+        rows.rows[name][0].update(count_found=95, page=3)
+    pages = {f"{name}_page": "3" for name in ("velocity", "trips", "bursts", "suspects")}
+    app = open_it(**pages, **{"from": "2026-03-01T00:00", "to": "2026-03-03T00:00"})
+    assert {rows.last(name)["page"] for name in names} == {3}
+    app.button(key="chip_zoom").click().run()
+    assert not app.exception
+    assert {rows.last(name)["page"] for name in names} == {1}
+
+
 @pytest.mark.parametrize("value", ["-1", "0", "99999999999", "1 union all select 1", "\x00", "²"])
 def test_a_hostile_page_is_the_first_one(rows: Any, value: str, open_it: OpenPage) -> None:
     app = open_it(velocity_page=value, trips_page=value, bursts_page=value, range=value)
