@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra import textfile
 from infra.alerts.rules import MOST_RULES, Condition, Reader, RuleFile, read_rules
@@ -62,6 +63,30 @@ def test_the_shipped_rules_can_be_used_and_read_gold_and_ops_only(nodes: dict[st
     # the page itself reads how fresh it is
     assert read | {"pipeline_freshness"} == set(re.findall(r"ref\('(\w+)'\)", exposed[1]))
     assert read <= set(nodes)
+
+
+def test_a_shipped_rule_leads_to_a_page_that_shows_what_it_reads(nodes: dict[str, Any]) -> None:
+    """By the exposure of the page, which names its models, or by what these are made of."""
+
+    def origins(name: str) -> set[str]:
+        above = nodes[name].get("depends_on", {}).get("nodes", []) if name in nodes else []
+        found = [one.rpartition(".")[2] for one in above]
+        return {name}.union(*map(origins, found))
+
+    exposures = yaml.safe_load(
+        (ROOT / "models/gold/_dashboard__exposures.yml").read_text(encoding="utf-8")
+    )["exposures"]
+    shown = {
+        one["name"]: set().union(*(origins(ref[5:-2]) for ref in one["depends_on"]))
+        for one in exposures
+    }
+    read = {
+        rule.name: (set(re.findall(r"\bgold\.(\w+)", rule.sql)), shown[rule.look_at])
+        for rule in read_rules(ROOT / "alerts.yml").rules
+    }
+    elsewhere = {name for name, (models, page) in read.items() if models and not models & page}
+    # the quarantine is in no page yet
+    assert elsewhere <= {"messages_in_quarantine"}
 
 
 def test_a_rule_says_when_and_for_how_long(tmp_path: Path) -> None:
