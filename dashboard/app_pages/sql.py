@@ -10,9 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import bar, data, exports, formats, ui, workbench
+from dashboard import bar, definitions, exports, formats, ui, workbench
 from dashboard.editor import sql_editor
-from dashboard.queries import overview
 from dashboard.queries import sql as queries
 from infra.errors import FinhouseError
 
@@ -85,12 +84,7 @@ def edit_and_start(sql: str) -> None:
 @st.fragment(run_every=filters.every("2s"))
 def head() -> None:
     """Title and freshness."""
-    with st.container(horizontal=True, vertical_alignment="center", key="head"):
-        st.title("SQL", anchor=False, width="content")
-        try:
-            ui.freshness_badge(data.live(overview.freshness()).rows)
-        except FinhouseError as error:
-            st.badge(error.message, icon=":material/cloud_off:", color="red")
+    ui.headed("SQL", definitions.Definitions())
 
 
 @st.cache_data(ttl=300, max_entries=2, show_spinner=False)
@@ -145,7 +139,6 @@ def editor() -> None:
         st.button(
             "Run",
             icon=":material/play_arrow:",
-            type="primary",
             shortcut="Ctrl+Enter",
             disabled=is_running,
             on_click=lambda: start(state.q),
