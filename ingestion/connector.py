@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,17 +92,40 @@ def status(settings: Settings, timeout: float = _TIMEOUT) -> ConnectorStatus:
         raise _unreachable(settings, error) from error
 
 
+def pause(settings: Settings) -> None:
+    """Stop capturing until `resume`; the position stays, so nothing is lost meanwhile.
+
+    Raises FinhouseError if the worker is away or refuses.
+    """
+    _order(settings, "PUT", "pause")
+
+
+def resume(settings: Settings) -> None:
+    """Go on capturing where it was. Raises FinhouseError like `pause`."""
+    _order(settings, "PUT", "resume")
+
+
 def restart(settings: Settings, *, only_failed: bool = True) -> None:
     """Start the connector and its task anew: what has failed of them, or both.
 
-    Without effect while the worker starts or rebalances. Raises FinhouseError if it is away.
+    Raises FinhouseError like `pause`; a worker that starts or rebalances refuses.
     """
     only = str(only_failed).lower()
-    path = f"/connectors/{NAME}/restart?includeTasks=true&onlyFailed={only}"
+    _order(settings, "POST", f"restart?includeTasks=true&onlyFailed={only}")
+
+
+def _order(settings: Settings, method: str, order: str) -> None:
     try:
-        _call(settings, "POST", path, timeout=10.0)
+        response = _call(settings, method, f"/connectors/{NAME}/{order}", timeout=10.0)
     except requests.RequestException as error:
         raise _unreachable(settings, error) from error
+    if not response.ok:
+        raise FinhouseError(
+            f"Kafka Connect does not {order.partition('?')[0]} the connector",
+            why=_message(response),
+            fix="./finhouse up makes a connector that is missing; a worker that is busy is ready"
+            " again in seconds",
+        )
 
 
 def _status(settings: Settings, timeout: float = _TIMEOUT) -> ConnectorStatus:
@@ -166,9 +190,11 @@ def _wait_until_running(settings: Settings, deadline: float) -> None:
                     "the Debezium connector fails", why=now.cause, fix=_LOGS, exit_code=4
                 )
             restarts += 1
-            restart(settings)
+            with suppress(FinhouseError):  # tried again while it is busy
+                restart(settings)
         elif now.is_held:
-            _call(settings, "PUT", f"/connectors/{NAME}/resume")
+            with suppress(FinhouseError):
+                resume(settings)
         if time.monotonic() > deadline:
             raise FinhouseError(
                 "the Debezium connector does not start",

@@ -25,6 +25,9 @@ MIB = 1024**2
 FINE = "Everything runs."
 # Statuses of a proof that say a figure is not what it should be.
 WRONG = ("differs", "not repaired")
+# The connector while somebody holds it: its worker runs.
+HELD = ("paused", "stopped")
+COLOURS = {"running": "green", "ended": "dim"} | dict.fromkeys(("starting", *HELD), "yellow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,20 +198,24 @@ def collect() -> list[Row]:
         state = {"FATAL": "crashed", "BACKOFF": "restarting", "EXITED": "ended"}.get(
             info["statename"], info["statename"].lower()
         )
-        if name == "connect" and state == "running" and _capture_failed(settings):
-            state = "failed"
+        if name == "connect" and state == "running":
+            state = _capture_state(settings) or state
         rows.append(Row(name, state, *_usage(info["pid"] or None, ports[name])))
     return rows
 
 
-def _capture_failed(settings: Settings) -> bool:
-    """Whether the worker runs and its connector does not; no news is good news."""
+def _capture_state(settings: Settings) -> str:
+    """What the connector of a worker that runs is instead: failed, paused or stopped; no news is
+    good news, and empty."""
     from ingestion import connector  # half of the command's time
 
     try:
-        return connector.status(settings, timeout=2).has_failed
+        found = connector.status(settings, timeout=2)
     except FinhouseError:
-        return False
+        return ""
+    if found.has_failed:
+        return "failed"
+    return found.connector.lower() if found.is_held else ""
 
 
 def capture_problems(rows: list[Row]) -> list[Problem]:
@@ -282,18 +289,31 @@ def _memory(process: psutil.Process) -> int:
 
 def _down(rows: list[Row]) -> list[str]:
     """Components that were started and do not run; a one-off task may have ended."""
-    return [row.component for row in rows if row.state != "running" and row.component != "aot"]
+    fine = ("running", *HELD)
+    return [row.component for row in rows if row.state not in fine and row.component != "aot"]
+
+
+def _is_held(rows: list[Row]) -> bool:
+    """Whether somebody paused or stopped the connector."""
+    return any(row.state in HELD for row in rows if row.component == "connect")
 
 
 def _verdict(rows: list[Row], problems: list[Problem], standing: list[Standstill]) -> str:
     if not rows:
         return "Nothing runs. Start it: ./finhouse up"
     lines = []
+    is_held = _is_held(rows)
+    if is_held:
+        lines.append(
+            "Capture is held, nothing new arrives: resume it on the page Pipeline and trust"
+            " (FINHOUSE_OPERATOR=1), or by ./finhouse up"
+        )
     if down := _down(rows):
         logs = "; ".join(f"./finhouse logs {name}" for name in down)
         lines.append(f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down: {logs}")
-    # What is down does nothing, and what is refused is not transformed: that is said already.
+    # What is down or held does nothing, and what is refused is not transformed: that is said already.
     said = {*down, *(("transform", "background") if problems else ())}
+    said |= {"connect"} if is_held else set()
     lines += [f"{one.sentence}: {one.fix}" for one in standing if one.component not in said]
     if problems:
         lines += [f"finance.{found.table}: {found.problem}." for found in problems]
@@ -308,7 +328,7 @@ def _table(rows: list[Row]) -> Table:
     for title in ("pid", "port", "uptime", "memory"):
         table.add_column(title, justify="right")
     for row in rows:
-        colour = {"running": "green", "ended": "dim", "starting": "yellow"}.get(row.state, "red")
+        colour = COLOURS.get(row.state, "red")
         table.add_row(
             row.component,
             f"[{colour}]{row.state}[/]",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,7 @@ class Worker:
         self.task = "RUNNING"
         self.trace = ""
         self.calls: list[str] = []
+        self.state = "RUNNING"
         self.busy = 0  # answers with 409 so many times first
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, object]:
@@ -108,10 +110,13 @@ class Worker:
             return 202, {}
         if self.config is None:
             return 404, {"message": "no such connector"}
+        if method == "PUT":
+            self.state = {"pause": "PAUSED", "resume": "RUNNING"}[path.rpartition("/")[2]]
+            return 202, {}
         if path.endswith("/config"):
             return 200, self.config
         state = {"id": 0, "state": self.task, "trace": self.trace}
-        return 200, {"connector": {"state": "RUNNING"}, "tasks": [state]}
+        return 200, {"connector": {"state": self.state}, "tasks": [state]}
 
 
 @pytest.fixture
@@ -190,3 +195,50 @@ def test_an_absent_connector_is_a_state_and_an_absent_worker_an_error(
     assert connector.status(where).connector == "ABSENT"
     with pytest.raises(FinhouseError, match="does not answer"):
         connector.status(settings(port=9))
+
+
+def test_a_paused_connector_is_held_until_it_is_resumed(worker: tuple[Worker, Settings]) -> None:
+    fake, where = worker
+    connector.apply(where, timeout=5)
+    connector.pause(where)
+    assert connector.status(where).is_held
+    connector.resume(where)
+    assert connector.status(where).is_running
+    connector.pause(where)
+    connector.apply(where, timeout=5)  # ./finhouse up
+    assert connector.status(where).is_running
+
+
+@pytest.mark.parametrize("order", [connector.pause, connector.resume, connector.restart])
+def test_an_order_that_is_refused_is_an_error_with_the_workers_words(
+    worker: tuple[Worker, Settings], order: Callable[[Settings], None]
+) -> None:
+    fake, where = worker
+    fake.busy = 1
+    with pytest.raises(FinhouseError, match=f"does not {order.__name__} the connector") as caught:
+        order(where)
+    assert caught.value.why == "rebalancing"
+    with pytest.raises(FinhouseError, match="does not answer"):
+        order(settings(port=9))
+
+
+def test_a_busy_worker_is_asked_again_to_restart_and_to_resume(
+    worker: tuple[Worker, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, where = worker
+    fake.config = connector.render(where)
+    fake.state = fake.task = "PAUSED"
+    order = connector._order
+    refused: list[tuple[object, ...]] = []
+
+    def busy_once(*arguments: Any) -> None:
+        if not refused:
+            refused.append(arguments)
+            raise FinhouseError("it is busy")
+        fake.task = "RUNNING"
+        order(where, *arguments[1:])
+
+    monkeypatch.setattr(connector, "_order", busy_once)
+    assert connector.apply(where, timeout=5) is False
+    assert refused
+    assert connector.status(where).is_running

@@ -8,7 +8,9 @@ import pytest
 
 from infra.cli import status
 from infra.cli.status import FINE, Problem, Row
+from infra.settings import Settings
 from infra.transform.standstill import AGES, FAILING
+from ingestion import connector
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, **ages: int) -> None:
@@ -65,3 +67,34 @@ def test_a_model_that_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [Row("background", "running", 1, None, 10, 0)]
     verdict = status._verdict(rows, [], status.standstills(rows))
     assert verdict == "fct_x fails: Code: 241: ./finhouse logs background"
+
+
+@pytest.mark.parametrize("state", ["paused", "stopped"])
+def test_a_connector_that_somebody_holds_is_said_instead_of_silence(
+    monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    rows = [Row("kafka", "running", 1, 9092, 900, 0), Row("connect", state, 1, 8083, 900, 0)]
+    answers(monkeypatch, connect=75)
+    verdict = status._verdict(rows, [], status.standstills(rows))
+    assert "Capture is held" in verdict
+    assert "./finhouse up" in verdict
+    assert "for 75 s" not in verdict
+    assert "down" not in verdict
+
+
+@pytest.mark.parametrize(
+    ("connector_state", "task", "shown"),
+    [
+        ("RUNNING", "RUNNING", ""),
+        ("RUNNING", "FAILED", "failed"),
+        ("PAUSED", "PAUSED", "paused"),
+        ("STOPPED", "UNASSIGNED", "stopped"),
+        ("ABSENT", "ABSENT", ""),
+    ],
+)
+def test_the_connector_stands_for_its_worker(
+    monkeypatch: pytest.MonkeyPatch, connector_state: str, task: str, shown: str
+) -> None:
+    found = connector.ConnectorStatus(connector_state, task, "")
+    monkeypatch.setattr(connector, "status", lambda settings, timeout: found)
+    assert status._capture_state(Settings()) == shown
