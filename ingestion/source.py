@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,20 @@ from infra.settings import Settings
 MIGRATIONS = Path(__file__).parent / "migrations"
 ROLES = ("finhouse_app", "finhouse_cdc")
 _LOCK = 4_201_001  # advisory lock: one migration at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A replication slot: active (somebody reads it), inactive or absent.
+
+    `wal_status` is Postgres' word for the log that the slot needs, `retained` its bytes, `wal`
+    those of all of the log on disk, if the capture role may ask.
+    """
+
+    state: str
+    wal_status: str = ""
+    retained: int | None = None
+    wal: int | None = None
 
 
 def connect(
@@ -119,6 +134,25 @@ def release_slot(settings: Settings, slot: str) -> None:
             " where slot_name = %s and active",
             [slot],
         )
+
+
+def slot(settings: Settings, name: str) -> Slot:
+    """How the replication slot stands. Raises psycopg.OperationalError without a connection."""
+    with _connect_as_capture(settings) as connection:
+        row = connection.execute(
+            "select has_function_privilege('pg_ls_waldir()', 'execute')"
+        ).fetchone()
+        wal = None
+        if row and row[0]:
+            row = connection.execute("select sum(size)::bigint from pg_ls_waldir()").fetchone()
+            wal = row[0] if row else None
+        row = connection.execute(
+            "select case when active then 'active' else 'inactive' end, coalesce(wal_status, ''),"
+            " greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint"
+            " from pg_replication_slots where slot_name = %s",
+            [name],
+        ).fetchone()
+    return Slot(row[0], row[1], row[2], wal) if row else Slot("absent", wal=wal)
 
 
 def _connect_as_capture(settings: Settings) -> psycopg.Connection[TupleRow]:

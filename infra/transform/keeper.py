@@ -2,6 +2,8 @@
 
 Kafka Connect does neither. After an error that it does not call retriable a task stays FAILED until
 somebody restarts it; a task whose connection hangs says RUNNING, as does one whose worker hangs.
+
+On the way it keeps in ops how the servers before ClickHouse stand (servers.py).
 """
 
 from __future__ import annotations
@@ -13,11 +15,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from infra.embedded import transactions
 from infra.embedded.supervisor import Supervisor
 from infra.errors import FinhouseError
 from infra.settings import Settings
+from infra.transform import servers
+from infra.transform.warehouse import connect
 from ingestion import connector, kafka, source
 
 CHECK_SECONDS = 5.0
@@ -26,6 +32,7 @@ CHECK_SECONDS = 5.0
 # the first, and one that starts on a slow machine has the second.
 REMEDIES = ((60.0, "connector"), (150.0, "connect"), (240.0, "kafka"))
 LONGEST_BACKOFF_SECONDS = 60.0
+RECORD_SECONDS = 10.0
 
 log = logging.getLogger("transform.keeper")
 
@@ -54,10 +61,18 @@ class Keeper(threading.Thread):
         self._progress = Progress(-1, time.monotonic())
         self._tried = 0  # of REMEDIES
         self._backoff = 0.0
+        self._warehouse: Client | None = None
 
     def run(self) -> None:
         """Look, and act at most once within a backoff that grows while acting does not help."""
-        while not self._stopped.wait(max(CHECK_SECONDS, self._backoff)):
+        check_due = record_due = 0.0
+        while not self._stopped.wait(CHECK_SECONDS):
+            now = time.monotonic()
+            if now >= record_due:
+                record_due = now + RECORD_SECONDS
+                self._record()
+            if now < check_due:
+                continue
             try:
                 acted = self.check()
             except (FinhouseError, psycopg.OperationalError) as error:
@@ -68,12 +83,25 @@ class Keeper(threading.Thread):
                 self._backoff = min(max(2 * self._backoff, CHECK_SECONDS), LONGEST_BACKOFF_SECONDS)
             else:
                 self._backoff = 0.0
+            check_due = time.monotonic() + self._backoff
+
+    def _record(self) -> None:
+        """Keep how the servers stand; without a warehouse nobody could read it."""
+        try:
+            self._warehouse = self._warehouse or connect(self._settings)
+            servers.record(self._warehouse, servers.look(self._settings))
+        except (FinhouseError, ClickHouseError) as error:
+            log.debug("not recorded: %s", error)
+            self._warehouse = None
+        except Exception:  # what is only told must not end the watching
+            log.exception("not recorded")
+            self._warehouse = None
 
     def check(self) -> bool:
         """Look once; whether something was started anew.
 
-        Raises FinhouseError if Kafka does not answer, psycopg.OperationalError if Postgres does
-        not.
+        Raises FinhouseError if Kafka does not answer or Connect refuses, psycopg.OperationalError
+        if Postgres does not answer.
         """
         now = time.monotonic()
         found = self._status()

@@ -27,7 +27,7 @@ HOPS = {
 }
 # Up to where the live views read.
 BRONZE_HOPS = ("captured_ms", "published_ms", "ingested_ms")
-OPERATIONS = {"c": "insert", "u": "update", "d": "delete", "r": "snapshot"}
+OPERATIONS = {"c": "insert", "u": "update", "d": "delete", "r": "snapshot", "t": "truncate"}
 NOT_YET = "not yet"
 NOT_KEPT = "yes, time not kept"
 

@@ -10,9 +10,10 @@
     identity. A change that leaves such a text alone comes without it; silver keeps the last known one.
     groups, amount: what reconciliation groups the rows by, times by their day in UTC, and what it adds
     up besides counting them. A table without groups is not reconciled.
+    personal: fields that tell who or where somebody is; masked_image() shows them to nobody.
     Returns: {table: contract}; a contract is
     {key: [field, …], groups: [field, …], amount: field, full_before: bool, toastable: [field, …],
-    fields: {field: type}}
+    personal: [field, …], fields: {field: type}}
 -#}
 {% macro source_tables() %}
     {% set timestamp = "DateTime64(6, 'UTC')" %}
@@ -20,6 +21,7 @@
         'accounts': {
             'key': ['account_id'],
             'groups': ['country'],
+            'personal': ['user_name', 'email'],
             'fields': {
                 'account_id': 'UUID',
                 'user_name': 'String',
@@ -33,6 +35,7 @@
             'key': ['merchant_id'],
             'groups': ['country', 'merchant_category'],
             'toastable': ['profile_text'],
+            'personal': ['profile_text'],
             'fields': {
                 'merchant_id': 'UUID',
                 'merchant_name': 'String',
@@ -46,6 +49,7 @@
         'ip_geo': {
             'key': ['ip'],
             'groups': ['country'],
+            'personal': ['ip'],
             'fields': {
                 'ip': 'String',
                 'country': 'LowCardinality(String)',
@@ -70,6 +74,7 @@
             'groups': ['occurred_at', 'currency', 'status'],
             'amount': 'amount',
             'full_before': true,
+            'personal': ['ip'],
             'fields': {
                 'transaction_id': 'UUID',
                 'account_id': 'UUID',

@@ -4,7 +4,8 @@
     project the warehouse was built from (`builds`), what each model of each transform cycle did
     (`transform_runs`), what reconciliation with Postgres found (`reconciliations`,
     `reconciliation_differences`), what the warehouse's own parity checks found and repaired
-    (`parity_checks`), how the fraud score compares with the labels of the source
+    (`parity_checks`), how Kafka, Connect and Postgres stand (`server_checks`) and how far each topic
+    and its log are (`topic_checks`), how the fraud score compares with the labels of the source
     (`fraud_evaluations`), and alerts: each change of their state (`alerts`), how they stand now
     (`alert_checks`), who was told (`alert_deliveries`).
     Why not models: they must exist before the first model runs, and they hold no data of the business.
@@ -100,6 +101,33 @@
             order by checked_at
             ttl toDateTime(checked_at) + interval 7 day
             comment 'One row per check of the warehouse against itself, and per repair.'",
+        'server_checks': "(
+                checked_at DateTime64(3, 'UTC') comment 'When the servers were asked, UTC.',
+                kafka_error String comment 'Why Kafka did not answer; empty if it did.',
+                connect_error String comment 'Why Kafka Connect did not answer; empty if it did.',
+                connector_state LowCardinality(String) comment 'RUNNING, PAUSED, STOPPED, FAILED, UNASSIGNED or ABSENT; empty while Connect does not answer.',
+                task_state LowCardinality(String) comment 'The same of the one task of the connector.',
+                connector_error String comment 'Why connector or task failed; empty otherwise.',
+                postgres_error String comment 'Why Postgres did not answer; empty if it did.',
+                slot_state LowCardinality(String) comment 'Replication slot: active (it is read), inactive or absent; empty while Postgres does not answer.',
+                wal_status LowCardinality(String) comment 'What Postgres says of the log the slot needs: reserved, extended, unreserved or lost; empty if nothing.',
+                retained_bytes Nullable(UInt64) comment 'Log (WAL) that Postgres keeps for the slot, bytes.',
+                wal_bytes Nullable(UInt64) comment 'Size of all of the log on the disk of Postgres, bytes; NULL if the capture role may not ask.'
+            )
+            engine = MergeTree
+            order by checked_at
+            ttl toDateTime(checked_at) + interval 7 day
+            comment 'One row per look at Kafka, Kafka Connect and Postgres.'",
+        'topic_checks': "(
+                checked_at DateTime64(3, 'UTC') comment 'When Kafka was asked, UTC.',
+                source_table LowCardinality(String) comment 'Name of the captured table.',
+                end_offset UInt64 comment 'Offset after the last committed message or marker of its topic.',
+                next_offset UInt64 comment 'Offset its bronze log read from next, a moment later.'
+            )
+            engine = MergeTree
+            order by checked_at
+            ttl toDateTime(checked_at) + interval 1 day
+            comment 'One row per look at Kafka and topic.'",
         'fraud_evaluations': "(
                 evaluated_at DateTime64(3, 'UTC') comment 'When the scores were compared with the labels of the source, UTC.',
                 payment_date Date comment 'Day of the payments, UTC.',

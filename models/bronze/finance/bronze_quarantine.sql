@@ -14,6 +14,7 @@
             _error,
             concat(_error, ': ', substring(if({{ value }} = '', 'missing', {{ value }}), 1, 80))
         ) as reason,
+        _error as refusal,
         _op as operation,
         _key as message_key,
         _raw as message,

@@ -200,9 +200,9 @@ class Source:
         """Valid events of a topic up to an offset, in log order."""
         return [event for event in self._up_to(table, offset) if event.key is not None]
 
-    def count_refused_up_to(self, table: str, offset: int) -> int:
-        """How many messages of a topic up to an offset do not fit the contract."""
-        return sum(event.key is None for event in self._up_to(table, offset))
+    def refused_up_to(self, table: str, offset: int) -> list[Event]:
+        """Messages of a topic up to an offset that do not fit the contract."""
+        return [event for event in self._up_to(table, offset) if event.key is None]
 
     def _up_to(self, table: str, offset: int) -> list[Event]:
         topic = self.topics[table]

@@ -394,8 +394,8 @@ class Prefixes:
             self._events[table, offset] = self._source.events_up_to(table, offset)
         return self._events[table, offset]
 
-    def count_refused(self, table: str, offset: int) -> int:
-        return self._source.count_refused_up_to(table, offset)
+    def refused(self, table: str, offset: int) -> list[Event]:
+        return self._source.refused_up_to(table, offset)
 
     def latest(self, table: str, offset: int) -> list[Event]:
         if (table, offset) not in self._latest:
@@ -442,8 +442,8 @@ class View:
     def events(self, table: str) -> list[Event]:
         return self._history.events(table, self._offset(table))
 
-    def count_refused(self, table: str) -> int:
-        return self._history.count_refused(table, self._offset(table))
+    def refused(self, table: str) -> list[Event]:
+        return self._history.refused(table, self._offset(table))
 
     def at(self, relation: str) -> View:
         return View(self._history, self._inputs, relation)

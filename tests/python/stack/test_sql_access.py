@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from dashboard import workbench
+from dashboard.queries import pipeline
 from dashboard.queries import sql as queries
 from dashboard.workbench import RefusedError
 from infra.settings import Settings
@@ -246,6 +247,7 @@ ALLOWED = [
     "select 'drop table gold.dim_dates; insert into' as text",
     "select count() from gold.live_kpis_by_minute where minute > now() - 60",
     "select name from system.columns where database = 'gold'",
+    pipeline.about_a_topic("transactions"),
     *queries.EXAMPLES.values(),
 ]
 

@@ -17,6 +17,8 @@ from infra.settings import ROOT, Settings
 
 USERS = ROOT / "infra" / "clickhouse" / "users.d" / "finhouse.xml"
 PERSONAL = {"user_name", "email"}
+# What a message may tell of who or where somebody is.
+TELLING = PERSONAL | {"profile_text", "ip"}
 OVERFLOW = ("timeout_overflow_mode", "read_overflow_mode", "result_overflow_mode")
 
 
@@ -42,6 +44,18 @@ def test_no_table_tells_who_somebody_is(nodes: dict[str, Any], users: ElementTre
     }
     assert len(telling) >= 5
     assert withheld(users) == telling
+
+
+def test_messages_mask_every_field_that_tells_who_or_where_somebody_is() -> None:
+    text = (ROOT / "macros" / "cdc" / "source_tables.sql").read_text(encoding="utf-8")
+    tables = dict(re.findall(r"^        '(\w+)': \{$(.*?)^        \},$", text, re.M | re.S))
+    assert len(tables) >= 8
+    for name, contract in tables.items():
+        fields = set(re.findall(r"^                '(\w+)':", contract, re.M))
+        listed = re.search(r"'personal': \[(.*)\]", contract)
+        personal = set(re.findall(r"'(\w+)'", listed[1])) if listed else set()
+        assert fields
+        assert personal == fields & TELLING, name
 
 
 def test_the_analyst_is_granted_gold_and_silver_only(users: ElementTree.Element) -> None:

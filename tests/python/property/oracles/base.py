@@ -36,8 +36,8 @@ class Seen(Protocol):
         """All valid events up to there."""
         ...
 
-    def count_refused(self, table: str) -> int:
-        """How many messages up to there do not fit the contract."""
+    def refused(self, table: str) -> list[Event]:
+        """The messages up to there that do not fit the contract."""
         ...
 
     def at(self, relation: str) -> Seen:

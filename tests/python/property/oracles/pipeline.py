@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
 from tests.python.property.oracles.base import (
@@ -54,5 +55,9 @@ def pipeline_freshness(seen: Seen) -> Rows:
 @oracle("pipeline_quarantine", ignore=("oldest_ingested_at", "newest_ingested_at"))
 def pipeline_quarantine(seen: Seen) -> Rows:
     for table in KEYS:
-        if count := seen.count_refused(table):
-            yield {"source_table": table, "count_messages": count}
+        refusals = Counter(
+            "message is no JSON" if event.message == b"no json" else "no Debezium operation"
+            for event in seen.refused(table)
+        )
+        for refusal, count in refusals.items():
+            yield {"source_table": table, "refusal": refusal, "count_messages": count}
