@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     alert_seconds: float = Field(default=30.0, ge=0)
     alert_webhook: str = Field(default="", pattern=r"^(https?://[^\s'\"]+)?$", repr=False)
 
+    # Whether the dashboard may pause, resume and restart the connector: all who can open it could.
+    operator: bool = False
+
     supervisor_port: int = DEFAULT_PORTS["supervisor_port"]
     supervisor_password: str = Field(default="", repr=False)
 

@@ -1,7 +1,14 @@
-"""Pipeline and trust: whether the numbers are right, and how long they take. Exposure: pipeline."""
+"""Pipeline and trust: whether the numbers are right, how long they take, and how the servers before
+the warehouse stand. Exposure: pipeline.
+
+Whoever is an operator (FINHOUSE_OPERATOR) may pause, resume and restart the connector.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -12,6 +19,10 @@ from dashboard.cards import Card
 from dashboard.connection import Row
 from dashboard.queries import overview
 from dashboard.queries import pipeline as queries
+from infra.errors import FinhouseError
+from infra.settings import Settings, load_settings
+from infra.transform import trace
+from ingestion import connector
 
 CARD_HEIGHT = 110
 CHART_HEIGHT = 280
@@ -19,6 +30,17 @@ TABLE_HEIGHT = 300
 SHOWN_DIFFERENCES = 200
 SHOWN_MODELS = 12
 SHOWN_FAILURES = 20
+SHOWN_REFUSALS = 50
+MESSAGE_ROWS = 15
+# The transform loop looks at the servers every ten seconds.
+STALE_SECONDS = 60
+SERVERS = {"kafka": "Kafka", "connect": "Kafka Connect", "postgres": "Postgres"}
+HELD = ("PAUSED", "STOPPED")
+ORDERS: dict[str, Callable[[Settings], None]] = {
+    "pause": connector.pause,
+    "resume": connector.resume,
+    "restart": partial(connector.restart, only_failed=False),
+}
 STATUS_COLORS = {
     "equal": "green",
     "complete": "green",
@@ -168,6 +190,269 @@ def hops_table() -> None:
     ui.footer("how_hops", [answer], "The newest heartbeat after each hop")
 
 
+@st.fragment(parallel=True, run_every=filters.every("5s"))
+def servers() -> None:
+    """How Kafka, the connector and Postgres stand, and each topic."""
+    ui.panel(
+        "Servers and capture",
+        "pipeline_servers",
+        CARD_HEIGHT,
+        servers_box,
+        "What is before ClickHouse, looked at by the transform loop every ten seconds.",
+    )
+    ui.panel(
+        "Topics",
+        "pipeline_topics",
+        TABLE_HEIGHT,
+        topics_table,
+        "Each source table has a Kafka topic, and each topic a log in bronze.",
+    )
+
+
+def servers_box() -> None:
+    """Who does not answer, the state of connector and slot, and what an operator may do."""
+    answer = data.recent(queries.servers())
+    if not answer.rows:
+        st.caption("Not looked at yet; the transform loop looks every ten seconds.")
+        return
+    (row,) = answer.rows
+    problems(row)
+    metric = definitions.of("pipeline_servers").metric
+
+    def card(name: str, value: str, note: str) -> Card:
+        return plain(metric(name).label, value or formats.NOTHING, note, metric(name).description)
+
+    kept, wal = row["retained_bytes"], row["wal_bytes"]
+    shown = [
+        card("connector_state", row["connector_state"], f"task {row['task_state'] or 'unknown'}"),
+        card("slot_state", row["slot_state"], f"WAL {row['wal_status'] or 'unknown'}"),
+        card("retained_bytes", "" if kept is None else formats.size(kept), "until it is captured"),
+        card("wal_bytes", "" if wal is None else formats.size(wal), "what is kept included"),
+    ]
+    with st.grid(len(shown), min_column_width=190, row_height=CARD_HEIGHT):
+        for one in shown:
+            ui.metric_card(one)
+    controls(str(row["connector_state"]))
+    ui.footer("how_servers", [answer], f"Looked at {formats.seconds(row['age_seconds'])} ago")
+
+
+def problems(row: Row) -> None:
+    """What of the newest look somebody has to know."""
+    if row["age_seconds"] > STALE_SECONDS:
+        st.warning(
+            f"**why** the transform loop has not looked for {formats.seconds(row['age_seconds'])}"
+            "  \n**fix** `./finhouse status`, `./finhouse logs transform`",
+            title="How the servers stand now is not known",
+            icon=":material/schedule:",
+        )
+    for name, title in SERVERS.items():
+        if not row[f"{name}_error"]:
+            continue
+        at = row[f"{name}_answered_at"]
+        since = f"{at:%d %b %H:%M:%S} UTC" if at else "it was first looked at"
+        st.error(
+            f"**why** {ui.plain(row[f'{name}_error'])}  \n"
+            f"**fix** `./finhouse status`, `./finhouse logs {name}`",
+            title=f"{title} has not answered since {since}",
+            icon=":material/cloud_off:",
+        )
+    if row["connector_state"] in HELD:
+        st.warning(
+            "Nothing new reaches the warehouse until it is resumed, here or by `./finhouse up`. "
+            "Postgres keeps its log meanwhile, so nothing is lost.",
+            title=f"Capture is {row['connector_state'].lower()}",
+            icon=":material/pause_circle:",
+        )
+    if row["connector_error"]:
+        st.error(
+            f"**why** {ui.plain(row['connector_error'])}  \n"
+            "**fix** the transform loop starts it anew; if it stays: `./finhouse logs connect`",
+            title="The connector has failed",
+            icon=":material/error:",
+        )
+
+
+def controls(state: str) -> None:
+    """Pause, resume and restart of the connector, for an operator."""
+    if not load_settings().operator:
+        st.caption(
+            "Pausing, resuming and restarting the connector needs the setting "
+            "`FINHOUSE_OPERATOR=1`: `./finhouse down`, then `FINHOUSE_OPERATOR=1 ./finhouse up`."
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if state in HELD:
+            button("resume", "Resume", ":material/play_arrow:")
+        else:
+            with st.popover("Pause", icon=":material/pause:", key="ask_pause"):
+                st.markdown(
+                    "Nothing new reaches the warehouse until somebody resumes it. Postgres keeps "
+                    "its log meanwhile, up to `max_slot_wal_keep_size`; beyond that the copy is "
+                    "made anew."
+                )
+                button("pause", "Pause capture now", ":material/pause:")
+        button("restart", "Restart", ":material/restart_alt:")
+    ordered = st.session_state.get("ordered")
+    if isinstance(ordered, FinhouseError):
+        st.error(
+            f"**why** {ui.plain(ordered.why or '')}  \n**fix** {ordered.fix}",
+            title=ordered.message,
+            icon=":material/block:",
+        )
+    elif ordered:
+        st.caption(ordered)
+
+
+def button(name: str, label: str, icon: str) -> None:
+    """A button that tells Kafka Connect to do something with the connector."""
+    st.button(label, icon=icon, key=f"order_{name}", on_click=give_order, args=(name,))
+
+
+def give_order(name: str) -> None:
+    """Tell Kafka Connect, and keep what became of it for the page to show."""
+    try:
+        ORDERS[name](load_settings())
+    except FinhouseError as error:
+        st.session_state["ordered"] = error
+    else:
+        st.session_state["ordered"] = (
+            f"{datetime.now(UTC):%H:%M:%S} UTC: Kafka Connect was told to {name} the connector; "
+            "its state is shown here within ten seconds or so."
+        )
+
+
+def topics_table() -> None:
+    """Messages, positions and lag of each topic."""
+    answer = data.recent(queries.topics())
+    metric = definitions.of("pipeline_topics").metric
+    rows = answer.rows
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "topic": [row["topic"] for row in rows],
+                "messages": [row["count_received"] for row in rows],
+                "end": [row["end_offset"] for row in rows],
+                "next": [row["next_offset"] for row in rows],
+                "lag": [row["consumer_lag"] for row in rows],
+                "newest": [age(row["newest_age_seconds"]) for row in rows],
+            }
+        ),
+        column_config={
+            "topic": st.column_config.TextColumn("Topic", pinned=True),
+            "messages": ui.number_column(metric("count_received"), "%,d"),
+            "end": ui.number_column(metric("end_offset"), "%,d"),
+            "next": ui.number_column(metric("next_offset"), "%,d"),
+            "lag": ui.number_column(metric("consumer_lag"), "%,d"),
+            "newest": st.column_config.TextColumn(
+                metric("newest_age_seconds").label, help=metric("newest_age_seconds").description
+            ),
+        },
+        hide_index=True,
+        height="content",
+        placeholder=formats.NOTHING,
+        key="topics_table",
+        alt=f"{len(rows)} topics with their messages, offsets and consumer lag",
+    )
+    looked = [row["age_seconds"] for row in rows if row["age_seconds"] is not None]
+    ui.footer(
+        "how_topics",
+        [answer],
+        f"Kafka was asked {formats.seconds(max(looked))} ago" if looked else "Kafka not asked yet",
+    )
+
+
+def age(seconds: float | None) -> str:
+    """How long ago, if ever."""
+    return formats.NOTHING if seconds is None else f"{formats.seconds(seconds)} ago"
+
+
+@st.fragment(run_every=filters.every("5s"))
+def messages() -> None:
+    """The newest messages of one topic."""
+    with st.container(border=True):
+        st.subheader(
+            "Newest messages",
+            anchor=False,
+            help="As they are in bronze, at most 10,000 offsets back. What is personal is masked; "
+            "of a message in quarantine only the reason is told.",
+        )
+        with ui.loading("pipeline_messages", TABLE_HEIGHT):
+            ui.guarded(messages_table)
+
+
+def first_page() -> None:
+    """Another topic begins with its newest messages."""
+    st.session_state["messages_page"] = 1
+
+
+def messages_table() -> None:
+    """A page of the messages of the chosen topic, and the way to ask more of them."""
+    tables = [str(row["source_table"]) for row in data.recent(queries.topics()).rows]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        table = st.selectbox(
+            "Topic",
+            tables,
+            index=tables.index("transactions"),
+            key="topic",
+            bind="query-params",
+            on_change=first_page,
+            width=260,
+        )
+        st.page_link(
+            "app_pages/sql.py",
+            label="Query this topic",
+            icon=":material/terminal:",
+            query_params={"q": queries.about_a_topic(table)},
+        )
+    answer = data.recent(queries.messages(table, ui.asked_page("messages_page"), MESSAGE_ROWS))
+    rows = answer.rows
+    if not rows:
+        st.caption("This topic has no message.")
+        return
+
+    def moment(label: str) -> Any:
+        return st.column_config.DatetimeColumn(
+            f"{label} (UTC)", format="DD MMM HH:mm:ss.SSS", timezone="UTC"
+        )
+
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "kafka": [f"{row['kafka_partition']} / {row['kafka_offset']}" for row in rows],
+                "operation": [
+                    trace.OPERATIONS.get(row["operation"], row["operation"]) for row in rows
+                ],
+                "committed": [None if row["refusal"] else row["committed_at"] for row in rows],
+                "captured": [None if row["refusal"] else row["captured_at"] for row in rows],
+                "ingested": [row["ingested_at"] for row in rows],
+                "key": [row["masked_key"] for row in rows],
+                "before": [row["masked_before"] for row in rows],
+                "after": [row["masked_after"] for row in rows],
+                "refusal": [row["refusal"] for row in rows],
+            }
+        ),
+        column_config={
+            "kafka": st.column_config.TextColumn("Partition / offset", pinned=True),
+            "operation": "Operation",
+            "committed": moment("Committed"),
+            "captured": moment("Captured"),
+            "ingested": moment("In bronze"),
+            "key": "Key",
+            "before": st.column_config.TextColumn("Before", width="medium"),
+            "after": st.column_config.TextColumn("After", width="large"),
+            "refusal": st.column_config.TextColumn("In quarantine for"),
+        },
+        hide_index=True,
+        height="content",
+        key="messages_table",
+        alt=f"{len(rows)} messages of the topic of finance.{table}, newest first",
+    )
+    which = ui.pages(
+        "messages_page", rows[0]["page"], MESSAGE_ROWS, len(rows), rows[0]["count_found"]
+    )
+    ui.footer("how_messages", [answer], f"{which} · newest first")
+
+
 @st.fragment(parallel=True, run_every=filters.every("15s"))
 def proofs() -> None:
     """What the checks compared and found."""
@@ -197,6 +482,14 @@ def proofs() -> None:
             "Whether each bronze log has the whole of its Kafka topic: "
             "no message was deleted before it was read.",
         )
+    ui.panel(
+        "Quarantine",
+        "pipeline_quarantine",
+        CARD_HEIGHT,
+        quarantine_table,
+        "Messages that break the contract of the source are kept in `bronze.quarantine` and are in "
+        "no figure.",
+    )
 
 
 def status_column() -> Any:
@@ -336,6 +629,43 @@ def capture_table() -> None:
     ui.footer("how_capture", [answer], "Newest check of each table")
 
 
+def quarantine_table() -> None:
+    """Refused messages by table and reason."""
+    answer = data.recent(queries.quarantine(SHOWN_REFUSALS))
+    if not answer.rows:
+        st.caption("No message was refused.")
+        return
+    metric = definitions.of("pipeline_quarantine").metric
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "table": [f"finance.{row['source_table']}" for row in answer.rows],
+                "refusal": [row["refusal"] for row in answer.rows],
+                "messages": [row["count_messages"] for row in answer.rows],
+                "newest": [row["newest_ingested_at"] for row in answer.rows],
+            }
+        ),
+        column_config={
+            "table": st.column_config.TextColumn("Source table", pinned=True),
+            "refusal": st.column_config.TextColumn("Refused for", width="large"),
+            "messages": ui.number_column(metric("count_messages"), "%,d", "Messages"),
+            "newest": st.column_config.DatetimeColumn(
+                "Newest (UTC)", format="DD MMM HH:mm:ss", timezone="UTC"
+            ),
+        },
+        hide_index=True,
+        height="content",
+        key="quarantine_table",
+        alt=f"{len(answer.rows)} reasons that messages were refused for, newest first",
+    )
+    ui.footer(
+        "how_quarantine",
+        [answer],
+        "What to do: the file `docs/runbook.md`, section Quarantine. Messages themselves are not "
+        "shown here.",
+    )
+
+
 @st.fragment(parallel=True, run_every=filters.every("15s"))
 def transform() -> None:
     """What dbt does, how long it takes, and what failed."""
@@ -432,7 +762,9 @@ def failures_table() -> None:
 header()
 lag_strip()
 hops()
+servers()
 proofs()
+messages()
 transform()
 st.caption(
     "Lineage, columns and tests of every model: [documentation](/lineage/), "

@@ -1,4 +1,4 @@
-"""Queries of the page Pipeline and trust: what database `ops` tells, and heartbeats in gold.
+"""Queries of the page Pipeline and trust: what database `ops` tells, and the pipeline in gold.
 
 A heartbeat is a row that Debezium commits in Postgres each second; it passes every layer as
 payments do, so its times are the pipeline's.
@@ -6,7 +6,7 @@ payments do, so its times are the pipeline's.
 
 from __future__ import annotations
 
-from dashboard.queries.call import Call
+from dashboard.queries.call import Call, one_page
 
 # What the lag figures and the transform figures cover.
 MINUTES = 15
@@ -195,6 +195,82 @@ order by finished_at desc, model asc
 limit {limit:UInt32}
 """
 
+SERVERS = """
+select
+    checked_at,
+    age_seconds,
+    kafka_error,
+    kafka_answered_at,
+    connect_error,
+    connect_answered_at,
+    connector_state,
+    task_state,
+    connector_error,
+    postgres_error,
+    postgres_answered_at,
+    slot_state,
+    wal_status,
+    retained_bytes,
+    wal_bytes
+from gold.pipeline_servers
+"""
+
+TOPICS = """
+select
+    source_table,
+    topic,
+    count_received,
+    end_offset,
+    next_offset,
+    consumer_lag,
+    newest_age_seconds,
+    age_seconds
+from gold.pipeline_topics
+order by source_table
+"""
+
+QUARANTINE = """
+select
+    source_table,
+    refusal,
+    count_messages,
+    newest_ingested_at
+from gold.pipeline_quarantine
+order by newest_ingested_at desc, source_table, refusal
+limit {limit:UInt32}
+"""
+
+MESSAGES = "with\n" + one_page(
+    "gold.pipeline_messages\n    where source_table = {table:String}",
+    order="kafka_offset desc",
+    columns=(
+        "kafka_partition",
+        "kafka_offset",
+        "operation",
+        "masked_key",
+        "masked_before",
+        "masked_after",
+        "refusal",
+        "committed_at",
+        "captured_at",
+        "ingested_at",
+    ),
+)
+
+# What the page SQL begins with; the name is one of gold.pipeline_topics.
+ABOUT_A_TOPIC = """\
+select
+    kafka_offset,
+    committed_at,
+    operation,
+    masked_key,
+    masked_before,
+    masked_after
+from gold.pipeline_messages
+where source_table = '{table}'
+order by kafka_offset desc
+limit 100"""
+
 
 def reconciliation() -> Call:
     """One row per comparison of the newest reconciliation with Postgres."""
@@ -248,3 +324,28 @@ def slowest_models(limit: int) -> Call:
 def failures(limit: int) -> Call:
     """The newest failed runs of models, of the last day."""
     return Call("failures", FAILURES.strip(), (("hours", HOURS), ("limit", limit)))
+
+
+def servers() -> Call:
+    """One row: how Kafka, Connect and Postgres stood at the newest look; none before the first."""
+    return Call("servers", SERVERS.strip())
+
+
+def topics() -> Call:
+    """One row per topic: its messages, and how far Kafka and bronze were at the newest look."""
+    return Call("topics", TOPICS.strip())
+
+
+def quarantine(limit: int) -> Call:
+    """One row per table and reason that messages were refused for, the newest first."""
+    return Call("quarantine", QUARANTINE.strip(), (("limit", limit),))
+
+
+def messages(table: str, page: int, size: int) -> Call:
+    """One page of the newest messages of a topic, without what is personal."""
+    return Call("messages", MESSAGES.strip(), (("table", table), ("page", page), ("size", size)))
+
+
+def about_a_topic(table: str) -> str:
+    """A statement to begin with on the page SQL. `table` is a name that gold knows."""
+    return ABOUT_A_TOPIC.format(table=table)

@@ -23,9 +23,9 @@ from infra.docs.site import SITE
 from infra.errors import FinhouseError
 from infra.settings import ROOT, Settings
 from infra.transform import trace
-from ingestion import kafka
+from ingestion import connector, kafka
 from tests.python.dashboard.pages import OpenPage
-from tests.python.stack.world import World, finhouse
+from tests.python.stack.world import World, eventually, finhouse
 
 pytestmark = pytest.mark.stack
 
@@ -452,6 +452,85 @@ def test_the_pipeline_page_says_what_the_checks_found(
     assert all(0 < row["p50_seconds"] <= row["p99_seconds"] for row in layers)
     assert connection.run(pipeline.failures(5)).call.name == "failures"
     assert connection.run(pipeline.differences(5)).rows == ()
+
+
+def test_the_pipeline_page_shows_servers_topics_and_messages_without_persons(
+    world: World, connection: ClickHouseConnection, open_page: OpenPage
+) -> None:
+    account, merchant = uuid4(), uuid4()
+    secrets = (uuid4().hex, f"{uuid4().hex}@example.com", uuid4().hex, "203.0.113.77")
+    name, email, profile, ip = secrets
+    world.write(
+        "insert into finance.accounts values (%s, %s, %s, 'DE', now())", account, name, email
+    )
+    world.write("update finance.accounts set user_name = %s where account_id = %s", name, account)
+    world.write(
+        "insert into finance.merchants values (%s, 'M', 'travel', 'DE', 2, now(), %s)",
+        merchant,
+        profile,
+    )
+    world.write("insert into finance.ip_geo values (%s, 'DE', 'Kiel', false)", ip)
+    paid = world.pay("3.30", ip=ip, account=account)
+    world.write("delete from finance.ip_geo where ip = %s", ip)
+    world.settle()
+
+    def rows(call: Call) -> Sequence[Row]:
+        return connection.run(call).rows
+
+    # The keeper looks every ten seconds, at a topic that has its messages in bronze by now.
+    asked = datetime.now(UTC)
+    (servers,) = eventually(
+        lambda: [row for row in rows(pipeline.servers()) if row["checked_at"] > asked]
+    )
+    assert (servers["connector_state"], servers["task_state"]) == ("RUNNING", "RUNNING")
+    assert (servers["slot_state"], servers["wal_status"]) == ("active", "reserved")
+    assert 0 <= servers["retained_bytes"] <= servers["wal_bytes"]
+    assert not any(servers[f"{name}_error"] for name in ("kafka", "connect", "postgres"))
+    topics = rows(pipeline.topics())
+    assert [row["source_table"] for row in topics] == sorted(kafka.tables(world.settings))
+    for row in topics:
+        if row["source_table"] != "heartbeat":  # which goes on meanwhile
+            logged = world.one(f"select count() from bronze.{row['source_table']}")
+            assert row["count_received"] == logged
+            assert row["end_offset"] >= row["next_offset"]
+            assert row["consumer_lag"] == 0
+
+    # What the analyst may read of the logs tells nobody who or where somebody is.
+    found = workbench.run("select * from gold.pipeline_messages where source_table != 'heartbeat'")
+    assert found.rows
+    assert not [secret for secret in secrets if secret in str(found.rows)]
+    newest = workbench.run(pipeline.about_a_topic("accounts")).rows[0]
+    assert str(account) in newest[3]
+    assert '"email":"(masked)"' in newest[5]
+    with pytest.raises(workbench.RefusedError):
+        workbench.run("select after from bronze.accounts")
+
+    app = open_page(topic="transactions").switch_page("app_pages/pipeline.py").run()
+    assert not app.exception
+    assert not app.error
+    shown = {tuple(frame.value.columns): frame.value for frame in app.dataframe}
+    messages = next(frame for names, frame in shown.items() if "kafka" in names)
+    assert str(paid) in messages["after"].iloc[0]
+    assert ip not in str(messages.to_dict())
+
+
+def test_a_paused_connector_is_left_alone_and_shown(
+    world: World, connection: ClickHouseConnection
+) -> None:
+    def state() -> str:
+        (row,) = connection.run(pipeline.servers()).rows
+        return str(row["connector_state"])
+
+    connector.pause(world.settings)
+    try:
+        eventually(lambda: state() == "PAUSED", 30)
+        said = finhouse("status", code=1)
+        assert "Capture is held" in said
+        assert "paused" in said
+    finally:
+        connector.resume(world.settings)
+    eventually(lambda: state() == "RUNNING", 30)
+    world.settle()
 
 
 def test_the_page_sql_shows_what_the_analyst_gets(stack: object) -> None:

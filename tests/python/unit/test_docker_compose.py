@@ -256,6 +256,18 @@ def test_traffic_settings_are_passed_on(
     assert environment(changed)["FINHOUSE_GENERATOR_RATE"] == "7"
 
 
+def test_the_dashboard_has_an_operator_only_where_the_env_file_says_so(
+    services: dict[str, Service], tmp_path: Path
+) -> None:
+    assert environment(services["dashboard"])["FINHOUSE_OPERATOR"] == "0"
+    example = (DOCKER / "env.example").read_text()
+    (tmp_path / "env").write_text(f"{example}\nFINHOUSE_OPERATOR=1\n")
+    changed = json.loads(config(tmp_path / "env", "--format", "json").stdout)["services"]
+    assert environment(changed["dashboard"])["FINHOUSE_OPERATOR"] == "1"
+    told = [name for name in changed if "FINHOUSE_OPERATOR" in str(changed[name])]
+    assert told == ["dashboard"]
+
+
 def test_dbt_finds_its_target_and_variables(services: dict[str, Service]) -> None:
     passed = environment(services["transform"])
     assert passed["FINHOUSE_TARGET"] == "docker"

@@ -168,6 +168,18 @@ def test_the_environment_wins_over_the_file(
     assert load_settings().clickhouse_host == "warehouse.example"
 
 
+@pytest.mark.parametrize(("given", "is_operator"), [("1", True), ("0", False), (None, False)])
+def test_only_who_says_so_is_an_operator_and_it_is_remembered(
+    state_dir: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, is_operator: bool
+) -> None:
+    if given:
+        monkeypatch.setenv("FINHOUSE_OPERATOR", given)
+    assert prepare().operator is is_operator
+    monkeypatch.delenv("FINHOUSE_OPERATOR", raising=False)
+    assert load_settings().operator is is_operator
+    assert prepare().operator is is_operator
+
+
 def test_another_postgres_host_is_not_ours(
     state_dir: Path, monkeypatch: pytest.MonkeyPatch, listener: int
 ) -> None:
