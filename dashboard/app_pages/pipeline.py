@@ -369,15 +369,14 @@ def age(seconds: float | None) -> str:
 @st.fragment(run_every=filters.every("5s"))
 def messages() -> None:
     """The newest messages of one topic."""
-    with st.container(border=True):
-        st.subheader(
-            "Newest messages",
-            anchor=False,
-            help="As they are in bronze, at most 10,000 offsets back. What is personal is masked; "
-            "of a message in quarantine only the reason is told.",
-        )
-        with ui.loading("pipeline_messages", TABLE_HEIGHT):
-            ui.guarded(messages_table)
+    ui.panel(
+        "Newest messages",
+        "pipeline_messages",
+        TABLE_HEIGHT,
+        messages_table,
+        "As they are in bronze, at most 10,000 offsets back. What is personal is masked; of a "
+        "message in quarantine only the reason is told.",
+    )
 
 
 def first_page() -> None:
