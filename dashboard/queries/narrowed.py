@@ -225,11 +225,13 @@ payments_of_part as (
         sum(facts.count_payments) as count_attempted,
         sumIf(facts.count_payments, status = 'pending') as count_pending,
         sumIf(facts.count_payments, status = 'success') as count_successful,
-        sumIf(facts.count_payments, ifNull(codes.is_blocked, false)) as count_blocked,
+        sumIf(facts.count_payments, status = 'failed' and ifNull(codes.is_blocked, false))
+            as count_blocked,
         sum(facts.total_amount) as attempted_amount,
         sumIf(facts.total_amount, status = 'pending') as pending_amount,
         sumIf(facts.total_amount, status = 'success') as successful_amount,
-        sumIf(facts.total_amount, ifNull(codes.is_blocked, false)) as blocked_amount
+        sumIf(facts.total_amount, status = 'failed' and ifNull(codes.is_blocked, false))
+            as blocked_amount
     from gold.fct_payments_by_day as facts
     left join gold.decline_codes as codes on facts.decline_code = codes.decline_code
     where payment_date >= {from:Date} and payment_date < {to:Date}

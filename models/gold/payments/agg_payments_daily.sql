@@ -13,11 +13,15 @@ with payments as (
         sum(payments.count_payments) as count_attempted,
         sumIf(payments.count_payments, payments.status = 'pending') as count_pending,
         sumIf(payments.count_payments, payments.status = 'success') as count_successful,
-        sumIf(payments.count_payments, ifNull(codes.is_blocked, false)) as count_blocked,
+        sumIf(
+            payments.count_payments, payments.status = 'failed' and ifNull(codes.is_blocked, false)
+        ) as count_blocked,
         sum(payments.total_amount) as attempted_amount,
         sumIf(payments.total_amount, payments.status = 'pending') as pending_amount,
         sumIf(payments.total_amount, payments.status = 'success') as successful_amount,
-        sumIf(payments.total_amount, ifNull(codes.is_blocked, false)) as blocked_amount
+        sumIf(
+            payments.total_amount, payments.status = 'failed' and ifNull(codes.is_blocked, false)
+        ) as blocked_amount
     from {{ ref('fct_payments_by_day') }} as payments
     left join {{ ref('decline_codes') }} as codes on payments.decline_code = codes.decline_code
     group by payment_date, merchant_id, currency_code

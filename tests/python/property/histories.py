@@ -24,7 +24,7 @@ from tests.python.property.source import FULL_BEFORE, KEYS, Key, Row, Source, ke
 DAYS = 3
 WINDOWS = 300
 SHARED_CURRENCIES = ("USD", "GBP", "CHF")
-DECLINE_CODES = ("do_not_honor", "insufficient_funds", "expired_card", "", None)
+DECLINE_CODES = ("do_not_honor", "insufficient_funds", "expired_card", "suspected_fraud", "", None)
 COUNTRIES = ("DE", "FR", "US", "NG")
 EDGES = (time(0), time(23, 59, 59, 999_999), time(12, 0, 59, 999_999), time(12, 1))
 REASONS = {"refunds": ("damaged", "duplicate"), "disputes": ("fraudulent", "not_received")}
@@ -166,9 +166,13 @@ class History:
         }
 
     def _status(self) -> Row:
+        """A status, mostly with a code that goes with it: the source does not check that."""
         status = self._rng.choice(STATUSES["transactions"])
-        code = self._rng.choice(DECLINE_CODES) if status == "failed" else None
-        return {"status": status, "decline_code": code}
+        has_code = status == "failed" or self._rng.random() < 0.2
+        return {
+            "status": status,
+            "decline_code": self._rng.choice(DECLINE_CODES) if has_code else None,
+        }
 
     def _amount(self) -> Row:
         kind = self._rng.random()

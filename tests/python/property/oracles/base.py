@@ -211,8 +211,8 @@ def successful(payments: Iterable[Row]) -> list[Row]:
 
 
 def decided(payments: Iterable[Row]) -> list[Row]:
-    """The payments that are no longer pending."""
-    return [payment for payment in payments if payment["status"] != "pending"]
+    """The payments that succeeded or failed."""
+    return [payment for payment in payments if payment["status"] in ("success", "failed")]
 
 
 def ratio(part: Decimal | int | None, whole: Decimal | int | None) -> float | None:

@@ -173,17 +173,22 @@ def agg_adjustments_by_payment_day(seen: Seen) -> Rows:
         }
 
 
+def blocked_of(payments: list[Row]) -> list[Row]:
+    """The payments that the own risk check declined."""
+    codes = {
+        row["decline_code"] for row in seed_rows("decline_codes") if row["is_blocked"] == "true"
+    }
+    return [row for row in payments if row["status"] == "failed" and row["decline_code"] in codes]
+
+
 @oracle("agg_payments_daily")
 def agg_payments_daily(seen: Seen) -> Rows:
     rates = Rates(seen)
-    blocked_codes = {
-        row["decline_code"] for row in seed_rows("decline_codes") if row["is_blocked"] == "true"
-    }
     for (day, merchant), payments in grouped(
         seen.rows("transactions"), day_of, column("merchant_id")
     ).items():
         pending = [payment for payment in payments if payment["status"] == "pending"]
-        blocked = [payment for payment in payments if payment["decline_code"] in blocked_codes]
+        blocked = blocked_of(payments)
         yield {
             "payment_date": day,
             "merchant_id": merchant,
@@ -200,34 +205,33 @@ def agg_payments_daily(seen: Seen) -> Rows:
 
 @oracle("agg_acceptance_daily")
 def agg_acceptance_daily(seen: Seen) -> Rows:
+    by_day = grouped(seen.rows("transactions"), day_of)
     for (day,), merchants in grouped(agg_payments_daily(seen), column("payment_date")).items():
-        count = {
-            name: sum(row[f"count_{name}"] for row in merchants)
-            for name in ("attempted", "pending", "successful", "blocked")
-        }
+        payments = by_day[day,]
+        count_decided, count_paid = len(decided(payments)), len(successful(payments))
+        count_submitted = count_decided - len(blocked_of(payments))
         eur = {
             name: total_or_none(row[f"{name}_amount_eur"] for row in merchants)
             for name in ("attempted", "pending", "successful", "blocked")
         }
-        count_decided = count["attempted"] - count["pending"]
         decided_eur = minus(eur["attempted"], eur["pending"])
         submitted_eur = minus(decided_eur, eur["blocked"])
         yield {
             "payment_date": day,
-            "count_attempted": count["attempted"],
-            "count_pending": count["pending"],
+            "count_attempted": len(payments),
+            "count_pending": len(payments) - count_decided,
             "count_decided": count_decided,
-            "count_submitted": count_decided - count["blocked"],
-            "count_successful": count["successful"],
+            "count_submitted": count_submitted,
+            "count_successful": count_paid,
             "pending_amount_eur": eur["pending"],
             "decided_amount_eur": decided_eur,
             "submitted_amount_eur": submitted_eur,
             "successful_amount_eur": eur["successful"],
-            "authorization_rate": ratio(count["successful"], count_decided - count["blocked"]),
+            "authorization_rate": ratio(count_paid, count_submitted),
             "authorization_rate_by_value": ratio(eur["successful"], submitted_eur),
-            "acceptance_rate": ratio(count["successful"], count_decided),
+            "acceptance_rate": ratio(count_paid, count_decided),
             "acceptance_rate_by_value": ratio(eur["successful"], decided_eur),
-            "pending_share": ratio(count["pending"], count["attempted"]),
+            "pending_share": ratio(len(payments) - count_decided, len(payments)),
         }
 
 
