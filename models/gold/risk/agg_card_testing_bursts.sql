@@ -1,11 +1,70 @@
-{#- A window is two slots of five minutes, so windows overlap by half. -#}
-{%- set slot_seconds = 300 -%}
+{#- A window is the ten minutes up to an attempt, on whatever day. A day's first windows, and the
+    bursts it finds going on, reach 20 minutes back; its own bursts may go on for 60 minutes and their
+    last windows for ten more. -#}
+{%- set window_us = 600000000 -%}
 {%- set bounds = watched_bounds() -%}
-with attempts as (
+with changes as (
 
-    {{ watched_payments(
-        ref('fct_watched_payments'), where='amount < ' ~ bounds.below ~ " and ip != ''"
+    {{ overlapping_days(
+        ref('fct_watched_payments'),
+        [
+            'occurred_at', 'transaction_id', 'account_id', 'merchant_id', 'ip', 'currency_code',
+            'status', 'amount', 'count_payments',
+        ],
+        where='amount < ' ~ bounds.below ~ " and ip != ''",
+        before=20,
+        after=70,
     ) | indent(4) }}
+
+),
+
+-- Few addresses see that much in a day: the others need no second look.
+suspected as (
+
+    select
+        payment_date,
+        ip,
+        groupArray(tuple(
+            occurred_at,
+            transaction_id,
+            account_id,
+            merchant_id,
+            currency_code,
+            status,
+            amount,
+            count_payments
+        )) as seen
+    from changes
+    group by payment_date, ip
+    having sum(count_payments) >= 5 and uniqExact(account_id) >= 3
+
+),
+
+attempts as (
+
+    select
+        payment_date,
+        ip,
+        change.1 as occurred_at,
+        change.2 as transaction_id,
+        change.3 as account_id,
+        change.4 as merchant_id,
+        change.5 as currency_code,
+        change.6 as status,
+        change.7 as amount
+    from suspected
+    array join seen as change
+    group by
+        payment_date,
+        ip,
+        occurred_at,
+        transaction_id,
+        account_id,
+        merchant_id,
+        currency_code,
+        status,
+        amount
+    having sum(change.8) > 0
 
 ),
 
@@ -17,38 +76,51 @@ valued as (
 
 ),
 
-slots as (
+small as (
 
     select
-        toDate(occurred_at) as payment_date,
+        payment_date,
         ip,
-        toStartOfFiveMinutes(occurred_at) as slot,
-        min(occurred_at) as first_at,
-        max(occurred_at) as last_at,
-        count() as count_attempted,
-        countIf(status != 'pending') as count_decided,
-        countIf(status = 'failed') as count_declined,
-        sum(amount_eur) as attempted_amount_eur,
-        groupUniqArray(account_id) as accounts,
-        groupUniqArray(merchant_id) as merchants
+        occurred_at,
+        account_id,
+        merchant_id,
+        status,
+        amount_eur,
+        toUnixTimestamp64Micro(occurred_at) as moment,
+        leadInFrame(moment, 1, moment + {{ window_us }} + 1) over (
+            partition by payment_date, ip, account_id
+            order by moment
+            rows between current row and 1 following
+        ) as next_moment
     from valued
     where amount_eur < {{ bounds.below_eur }}
-    group by payment_date, ip, slot
 
 ),
 
-windowed as (
+-- What a window holds is what has entered it less what has left it: an attempt after ten minutes,
+-- an account then or as soon as its next attempt stands for it. A frame that is counted anew for
+-- each attempt takes the square of an attack.
+counted as (
 
     select
-        *,
-        sum(count_attempted) over ahead >= 5
-        and length(groupUniqArrayArray(accounts) over ahead) >= 3 as is_burst
-    from slots
-    window ahead as (
-        partition by payment_date, ip
-        order by slot
-        range between current row and {{ slot_seconds }} following
-    )
+        payment_date,
+        ip,
+        occurred_at,
+        account_id,
+        merchant_id,
+        status,
+        amount_eur,
+        moment,
+        change.2 as entered,
+        sum(change.2) over in_order >= 5 and sum(change.3) over in_order >= 3 as is_burst
+    from small
+    array join
+        [
+            tuple(moment, 1, 1),
+            tuple(moment + {{ window_us }} + 1, -1, 0),
+            tuple(least(next_moment, moment + {{ window_us }} + 1), 0, -1)
+        ] as change
+    window in_order as (partition by payment_date, ip order by change.1)
 
 ),
 
@@ -56,12 +128,11 @@ covered as (
 
     select
         *,
-        max(is_burst) over (
-            partition by payment_date, ip
-            order by slot
-            range between {{ slot_seconds }} preceding and current row
-        ) as is_in_burst
-    from windowed
+        min(if(is_burst, moment, null)) over (
+            partition by payment_date, ip order by moment desc
+        ) as covered_by
+    from counted
+    where entered = 1
 
 ),
 
@@ -69,13 +140,13 @@ bordered as (
 
     select
         *,
-        slot - lagInFrame(slot) over (
+        moment - lagInFrame(moment) over (
             partition by payment_date, ip
-            order by slot
-            rows between unbounded preceding and current row
-        ) > {{ slot_seconds }} as is_first
+            order by moment
+            rows between 1 preceding and current row
+        ) > {{ window_us }} as is_first
     from covered
-    where is_in_burst = 1
+    where covered_by <= moment + {{ window_us }}
 
 ),
 
@@ -83,11 +154,9 @@ numbered as (
 
     select
         *,
-        sum(is_first) over (
-            partition by payment_date, ip
-            order by slot
-            rows between unbounded preceding and current row
-        ) as burst
+        max(if(is_first, occurred_at, toDateTime64(0, 6, 'UTC'))) over (
+            partition by payment_date, ip order by moment
+        ) as began_at
     from bordered
 
 ),
@@ -97,16 +166,22 @@ bursts as (
     select
         payment_date,
         ip,
-        min(first_at) as burst_first_at,
-        max(last_at) as burst_last_at,
-        sum(count_attempted) as count_attempted,
-        sum(count_decided) as count_decided,
-        sum(count_declined) as count_declined,
-        sum(attempted_amount_eur) as attempted_amount_eur,
-        length(groupUniqArrayArray(accounts)) as count_accounts,
-        length(groupUniqArrayArray(merchants)) as count_merchants
+        min(occurred_at) as burst_first_at,
+        max(occurred_at) as burst_last_at,
+        count() as count_attempted,
+        countIf(status != 'pending') as count_decided,
+        countIf(status = 'failed') as count_declined,
+        sum(amount_eur) as attempted_amount_eur,
+        uniqExact(account_id) as count_accounts,
+        uniqExact(merchant_id) as count_merchants
     from numbered
-    group by payment_date, ip, burst
+    where
+        toDate(occurred_at - interval 1 hour) <= payment_date
+        -- what began before this day is the day before's, until an hour after midnight
+        and toDate(if(toDate(began_at) < payment_date, occurred_at - interval 1 hour, occurred_at))
+        >= payment_date
+    group by payment_date, ip, began_at
+    having toDate(burst_first_at) = payment_date
 
 ),
 

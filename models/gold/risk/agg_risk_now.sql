@@ -17,7 +17,8 @@ bursts as (
         ) as amount_eur
     from {{ ref('agg_card_testing_bursts') }}
     where
-        payment_date >= toDate({{ since }})
+        -- a burst of the day before goes on for an hour
+        payment_date >= toDate({{ since }} - interval 1 hour)
         and burst_last_at > {{ since }}
         and burst_last_at <= {{ now_utc() }}
 

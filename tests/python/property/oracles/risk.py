@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from itertools import combinations
 from typing import Any
 
 from tests.python.property.oracles.base import (
@@ -29,7 +30,6 @@ from tests.python.property.oracles.base import (
 from tests.python.property.source import Row
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-SLOT = timedelta(minutes=5)
 
 
 def ip_of(payment: Row) -> str:
@@ -305,28 +305,30 @@ def agg_velocity_now(seen: Seen) -> Rows:
             }
 
 
-def slot_of(payment: Row) -> datetime:
-    """Five minutes that a payment was made in."""
-    minute = minute_of(payment)
-    return minute.replace(minute=minute.minute // 5 * 5)
-
-
 def bursts_of(attempts: list[Row]) -> Iterable[list[Row]]:
-    """The bursts among small attempts from one address on one day."""
-    slots = {slot: payments for (slot,), payments in grouped(attempts, slot_of).items()}
-    covered: set[datetime] = set()
-    for first in slots:
-        window = [slot for slot in (first, first + SLOT) if slot in slots]
-        payments = [payment for slot in window for payment in slots[slot]]
-        if len(payments) >= 5 and len({payment["account_id"] for payment in payments}) >= 3:
+    """The bursts among small attempts from one address, of whatever days."""
+    attempts = sorted(attempts, key=column("occurred_at"))
+    covered: set[int] = set()
+    for attempt in attempts:
+        until = attempt["occurred_at"]
+        window = [
+            number
+            for number, other in enumerate(attempts)
+            if until - 10 * MINUTE <= other["occurred_at"] <= until
+        ]
+        accounts = {attempts[number]["account_id"] for number in window}
+        if len(window) >= 5 and len(accounts) >= 3:
             covered.update(window)
-    for first in sorted(covered):
-        if first - SLOT in covered:
-            continue
-        burst: list[Row] = []
-        while first in covered:
-            burst += slots[first]
-            first += SLOT
+    burst: list[Row] = []
+    for number in sorted(covered):
+        moment = attempts[number]["occurred_at"]
+        if burst:
+            latest = datetime.combine(day_of(burst[0]) + DAY, time(1), UTC)
+            if moment - burst[-1]["occurred_at"] > 10 * MINUTE or moment >= latest:
+                yield burst
+                burst = []
+        burst.append(attempts[number])
+    if burst:
         yield burst
 
 
@@ -340,12 +342,12 @@ def agg_card_testing_bursts(seen: Seen) -> Rows:
         return is_small(payment) and eur is not None and eur < 10
 
     cheap = [row for row in seen.rows("transactions") if ip_of(row) and is_cheap(row)]
-    for (day, ip), attempts in grouped(cheap, day_of, column("ip")).items():
+    for (ip,), attempts in grouped(cheap, column("ip")).items():
         address = addresses.get(ip, {})
         for burst in bursts_of(attempts):
             declined = [row for row in burst if row["status"] == "failed"]
             yield {
-                "payment_date": day,
+                "payment_date": day_of(burst[0]),
                 "ip": ip,
                 "ip_country": address.get("country", ""),
                 "is_proxy_or_vpn": address.get("is_proxy_or_vpn", False),
@@ -365,12 +367,14 @@ def agg_card_testing_bursts(seen: Seen) -> Rows:
 def agg_impossible_travel(seen: Seen) -> Rows:
     countries = {row["ip"]: row["country"] for row in seen.rows("ip_geo")}
     located = [row for row in seen.rows("transactions") if row["ip"] in countries]
-    for (day, account), payments in grouped(located, day_of, column("account_id")).items():
+    for (account,), payments in grouped(located, column("account_id")).items():
         places = sorted({(minute_of(row), countries[row["ip"]]) for row in payments})
-        for (departed, left), (arrived, entered) in zip(places, places[1:], strict=False):
-            if left != entered and arrived - departed <= HOUR:
+        for (number, start), (later, end) in combinations(enumerate(places), 2):
+            (departed, left), (arrived, entered) = start, end
+            between = {country for _, country in places[number + 1 : later]}
+            if left != entered and arrived - departed <= HOUR and not between & {left, entered}:
                 yield {
-                    "payment_date": day,
+                    "payment_date": arrived.date(),
                     "account_id": account,
                     "from_country": left,
                     "to_country": entered,
