@@ -311,7 +311,7 @@ def _verdict(rows: list[Row], problems: list[Problem], standing: list[Standstill
     if down := _down(rows):
         logs = "; ".join(f"./finhouse logs {name}" for name in down)
         lines.append(f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} down: {logs}")
-    # What is down or held does nothing, and what is refused is not transformed: that is said already.
+    # What is down or held does nothing, what is refused is not transformed: that is said already.
     said = {*down, *(("transform", "background") if problems else ())}
     said |= {"connect"} if is_held else set()
     lines += [f"{one.sentence}: {one.fix}" for one in standing if one.component not in said]

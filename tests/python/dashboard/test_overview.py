@@ -308,7 +308,7 @@ def test_how_computed_names_its_models_and_leads_to_their_lineage(
     def known(model: str) -> definitions.Definitions:
         name = model.rpartition(".")[2]
         metric = definitions.Metric(
-            "success_rate", "Success", "%", "percent", "up", "Worked.", model
+            "success_rate", "Success", "%", "percent", "up", "Worked.", model=model
         )
         return definitions.Definitions({metric.name: metric}, None, model, f"All of {name}.")
 
