@@ -123,7 +123,7 @@ def payments_option(
     option = _time_option(frame, "%,d", now, HATCHED if filling else None, versus)
     worked = {**BARS, "name": successful, "encode": encode("successful")}
     option["series"].insert(1, worked)
-    return option
+    return _below_legend(option)
 
 
 def rate_option(frame: pd.DataFrame, versus: str, filling: bool = True) -> Option:
@@ -138,6 +138,13 @@ def rate_option(frame: pd.DataFrame, versus: str, filling: bool = True) -> Optio
         # the axis' round numbers would go past 100 %
         option["yAxis"]["max"] = 100
     option["series"] += few_points(frame, ["value"])
+    return _below_legend(option)
+
+
+def _below_legend(option: Option) -> Option:
+    """The option with room for a second line of names, which more than three take on a phone."""
+    if len(option["series"]) > 3:
+        option["grid"] = {**option["grid"], "top": 56}
     return option
 
 
@@ -165,11 +172,17 @@ def sized(
 
 def few_points(frame: pd.DataFrame, columns: Sequence[str]) -> list[Option]:
     """Grey points of the rates of few, as `sized` put them aside; none where there are none."""
-    return [
-        {**FEW, "encode": {**encode(f"{column}_few"), "tooltip": [f"{column}_said"]}}
-        for column in columns
-        if f"{column}_few" in frame and frame[f"{column}_few"].notna().any()
-    ]
+    drawn = []
+    for column in (f"{one}_few" for one in columns if f"{one}_few" in frame):
+        few = frame[frame[column].notna()]
+        # points of its own: a tooltip names them on their buckets only
+        points = [
+            [at.isoformat(), float(rate)]
+            for at, rate in zip(few["drawn_at"], few[column], strict=True)
+        ]
+        if points:
+            drawn.append({**FEW, "data": points})
+    return drawn
 
 
 def _time_option(
@@ -238,7 +251,10 @@ def inked(option: Option, ink: str) -> Option:
     for place in ("xAxis", "yAxis"):
         axes = option.get(place, [])
         for axis in axes if isinstance(axes, list) else [axes]:
-            axis["axisLabel"] = {**text, **axis.get("axisLabel", {})}
+            # days between hours, in bold
+            days = {"rich": {"primary": {"fontWeight": "bold", **text}}}
+            more = days if axis["type"] == "time" else {}
+            axis["axisLabel"] = {**text, **more, **axis.get("axisLabel", {})}
             axis["nameTextStyle"] = {**text, **axis.get("nameTextStyle", {})}
     for place in ("legend", "visualMap"):
         if place in option:

@@ -195,7 +195,7 @@ select
     payment_date + {shift:UInt16} as drawn_at,
     count_decided,
     count_submitted,
-    count_intents,
+    ifNull(intents.count_intents, 0) as count_intents,
     100 * acceptance.pending_share as pending_percent,
     toFloat64(acceptance.pending_amount_eur) as pending_eur,
     100 * acceptance.acceptance_rate as acceptance_percent,

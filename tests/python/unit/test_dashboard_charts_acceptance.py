@@ -64,7 +64,8 @@ def test_rates_of_few_are_points_beside_the_line_and_say_what_they_are_of() -> N
     option = charts.lines_option(frame, {"p": "Rate"}, "%.2f %%", {}, filling=False)
     rate, few = option["series"]
     assert (rate["encode"]["y"], rate["encode"]["tooltip"]) == ("p", ["p_said"])
-    assert (few["encode"]["y"], few["name"]) == ("p_few", "Of fewer than 30")
+    assert few["name"] == "Of fewer than 30"
+    assert few["data"] == [["2026-03-27T00:00:00+00:00", 50.0]]
     assert option["legend"]["data"] == ["Rate", "Of fewer than 30"]
     by_value = charts.sized(charts.day_frame(rows, ("p",)), rows, "p", "n")
     assert by_value["p_said"].tolist() == ["90.00 % of 30", "50.00 % of 29", "n/a"]

@@ -108,6 +108,12 @@ def test_nothing_is_written_in_white_on_the_primary_colour() -> None:
     assert [p.name for p in pages if 'type="primary"' in p.read_text(encoding="utf-8")] == []
 
 
+def test_no_page_draws_a_chart_whose_text_is_streamlits() -> None:
+    files = (ROOT / "dashboard").rglob("*.py")
+    own = [p.name for p in files if "st.echarts_chart(" in p.read_text(encoding="utf-8")]
+    assert own == ["ui.py"]
+
+
 def test_text_of_charts_has_the_ink_it_is_given_or_its_own() -> None:
     frame = pd.DataFrame({"drawn_at": pd.to_datetime(["2026-01-01"]), "value": [1.0]})
     option: charts.Option = {
@@ -123,7 +129,8 @@ def test_text_of_charts_has_the_ink_it_is_given_or_its_own() -> None:
     }
     inked = charts.inked(option, "#5B6B68")
     ink = {"color": "#5B6B68"}
-    assert inked["xAxis"]["nameTextStyle"] == inked["xAxis"]["axisLabel"] == ink
+    days = {"rich": {"primary": {"fontWeight": "bold", **ink}}}
+    assert (inked["xAxis"]["nameTextStyle"], inked["xAxis"]["axisLabel"]) == (ink, {**ink, **days})
     assert [axis["axisLabel"] for axis in inked["yAxis"]] == [
         {**ink, "formatter": "{value} %"},
         ink,
