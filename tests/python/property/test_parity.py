@@ -44,6 +44,7 @@ def loaded(warehouse: Warehouse, seed: int) -> Warehouse:
     return warehouse
 
 
+@pytest.mark.timeout(1200)  # rebuilds eleven tables; minutes where the cores are shared
 def test_each_wrong_row_is_found_and_mended(loaded: Warehouse) -> None:
     right = loaded.contents()
     models = {relation: node["name"] for relation, node in loaded.models().items()}
