@@ -895,7 +895,7 @@ def vamp_chart() -> None:
     metric = definitions.of("agg_vamp_monthly").metric("vamp_ratio")
     frame = charts_risk.vamp_frame(answer.rows)
     newest = answer.rows[0]
-    st.echarts_chart(
+    ui.chart(
         charts_risk.vamp_option(frame, metric.label, metric.references),
         height=ADJUSTED_HEIGHT,
         alt=f"{metric.label} of {len(frame)} months; {newest['month_start_date']:%B %Y} so far "
