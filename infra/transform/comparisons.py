@@ -132,7 +132,7 @@ FACTS = {
     "gold.fct_merchant_ips_by_day": Fact(
         "transactions",
         "payment_date",
-        {**_DAY, "merchant_id": "merchant_id", **_ADDRESS},
+        {**_DAY, "merchant_id": "merchant_id", "account_id": "account_id", **_ADDRESS},
         _COUNTED,
     ),
     "gold.fct_attempts_by_minute": Fact(

@@ -2,20 +2,25 @@
 with addresses as (
 
     {{ current_rows(
-        ref('silver_ip_geo_state'), key=['ip'], columns=['ip', 'is_proxy_or_vpn']
+        ref('silver_ip_geo_state'), key=['ip'], columns=['ip', 'country', 'is_proxy_or_vpn']
     ) | indent(4) }}
 
 ),
 
-proxied as (
+located as (
 
     select
         ips.merchant_id as merchant_id,
-        {{ ratio(
-            'sumIf(ips.count_payments, addresses.is_proxy_or_vpn)', 'sum(ips.count_payments)'
-        ) }} as geo_share
+        sum(ips.count_payments) as count_located,
+        sumIf(
+            ips.count_payments,
+            addresses.is_proxy_or_vpn
+            or ifNull(addresses.country != accounts.account_country, false)
+        ) as count_abroad
     from {{ ref('fct_merchant_ips_by_day') }} as ips
     inner join addresses on ips.ip = addresses.ip
+    -- any: a third of the time, and an account has one row
+    any left join {{ ref('dim_accounts') }} as accounts on ips.account_id = accounts.account_id
     where ips.payment_date > toDate({{ now_utc() }}) - {{ days }}
     group by merchant_id
 
@@ -53,11 +58,11 @@ measured as (
         merchants.dispute_rate as dispute_rate,
         1 - merchants.acceptance_rate as decline_rate,
         merchants.refund_rate as refund_rate,
-        proxied.geo_share as geo_share,
+        {{ ratio('located.count_abroad', 'located.count_located') }} as geo_share,
         peaks.velocity as velocity,
         merchants.risk_rating as risk_rating
     from {{ ref('agg_merchants_trailing') }} as merchants
-    left join proxied on merchants.merchant_id = proxied.merchant_id
+    left join located on merchants.merchant_id = located.merchant_id
     left join peaks on merchants.merchant_id = peaks.merchant_id
 
 ),

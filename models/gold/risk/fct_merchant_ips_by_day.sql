@@ -1,14 +1,14 @@
 {{ config(
     materialized='offset_append',
     engine='AggregatingMergeTree',
-    order_by=['payment_date', 'merchant_id', 'ip'],
+    order_by=['payment_date', 'merchant_id', 'account_id', 'ip'],
 ) }}
 
 with deltas as (
 
     {{ new_deltas(
         ref('silver_transactions_deltas'),
-        ['sign', 'occurred_at', 'merchant_id', 'ip', '_offset'],
+        ['sign', 'occurred_at', 'merchant_id', 'account_id', 'ip', '_offset'],
         consumer=this,
     ) | indent(4) }}
 
@@ -17,8 +17,9 @@ with deltas as (
 select
     toDate(occurred_at) as payment_date,
     merchant_id,
+    account_id,
     ifNull(ip, '') as ip,
     sum(toInt64(sign)) as count_payments,
     max(_offset) as _offset
 from deltas
-group by payment_date, merchant_id, ip
+group by payment_date, merchant_id, account_id, ip

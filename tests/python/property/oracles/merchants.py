@@ -82,13 +82,18 @@ def share(part: int | Decimal | None, whole: int | Decimal | None) -> Fraction |
 @oracle("agg_merchant_risk")
 def agg_merchant_risk(seen: Seen) -> Rows:
     addresses = {row["ip"]: row for row in seen.rows("ip_geo")}
+    homes = {row["account_id"]: row["country"] for row in seen.rows("accounts")}
     payments = grouped(trailing(seen, DAYS), column("merchant_id"))
     merchants = {row["merchant_id"]: row for row in agg_merchants_trailing(seen)}
 
     def parts_of(merchant: Row) -> dict[str, Fraction | None]:
         rows = payments[merchant["merchant_id"],]
-        known = [addresses[row["ip"]] for row in rows if row["ip"] in addresses]
-        proxied = [address for address in known if address["is_proxy_or_vpn"]]
+        known = [(row, addresses[row["ip"]]) for row in rows if row["ip"] in addresses]
+        abroad = sum(
+            address["is_proxy_or_vpn"]
+            or homes.get(row["account_id"], address["country"]) != address["country"]
+            for row, address in known
+        )
         hours = Counter(minute_of(row).replace(minute=0) for row in rows)
         declined = merchant["count_decided"] - merchant["count_successful"]
         rating = merchant["risk_rating"]
@@ -98,7 +103,7 @@ def agg_merchant_risk(seen: Seen) -> Rows:
             "refund_rate": share(
                 merchant["refunded_amount_eur"], merchant["successful_amount_eur"]
             ),
-            "geo_share": share(len(proxied), len(known)),
+            "geo_share": share(abroad, len(known)),
             "velocity": share(max(hours.values()) * len(hours), len(rows)),
             "risk_rating": None if rating is None else Fraction(rating),
         }

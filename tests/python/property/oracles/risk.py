@@ -73,15 +73,17 @@ def fct_account_ips_by_day(seen: Seen) -> Rows:
 
 @oracle("fct_merchant_ips_by_day")
 def fct_merchant_ips_by_day(seen: Seen) -> Rows:
-    for (day, merchant, ip), payments in grouped(
+    for (day, merchant, account, ip), payments in grouped(
         seen.rows("transactions"),
         day_of,
         column("merchant_id"),
+        column("account_id"),
         ip_of,
     ).items():
         yield {
             "payment_date": day,
             "merchant_id": merchant,
+            "account_id": account,
             "ip": ip,
             "count_payments": len(payments),
         }
