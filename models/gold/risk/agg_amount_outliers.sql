@@ -1,30 +1,12 @@
 {%- set days = 30 -%}
 {%- set bounds = watched_bounds() -%}
-with large as (
+with attempts as (
 
     {{ watched_payments(
         ref('fct_watched_payments'),
         where='occurred_at > ' ~ now_utc() ~ ' - interval 24 hour and occurred_at <= ' ~ now_utc()
         ~ ' and amount >= ' ~ bounds.from,
     ) | indent(4) }}
-
-),
-
-valued as (
-
-    {{ booked_in_eur(
-        'large', 'occurred_at', {'amount': 'amount_eur'}, ref('dim_fx_rates')
-    ) | indent(4) }}
-
-),
-
-candidates as (
-
-    select *
-    from valued
-    where amount_eur >= {{ bounds.from_eur }}
-    order by amount_eur desc, toString(transaction_id)
-    limit 100
 
 ),
 
@@ -37,64 +19,72 @@ amounts as (
         toUInt64(sum(count_payments)) as weight
     from {{ ref('fct_account_amounts_by_day') }}
     where
-        account_id in (select candidates.account_id from candidates)
+        account_id in (select attempts.account_id from attempts)
         and payment_date > toDate({{ now_utc() }}) - {{ days }}
     group by account_id, currency_code, amount_bucket
     having sum(count_payments) > 0
 
 ),
 
-medians as (
+usual as (
 
     select
         account_id,
         currency_code,
         sum(weight) as count_usual,
-        quantileExactWeighted(0.5) (bucket_amount, weight) as median_amount
+        groupArray(bucket_amount) as usual_amounts,
+        groupArray(weight) as weights,
+        arrayReduce('quantileExactWeighted(0.5)', usual_amounts, weights) as median_amount,
+        arrayReduce(
+            'quantileExactWeighted(0.5)',
+            arrayMap(amount -> abs(amount - median_amount), usual_amounts),
+            weights
+        ) as mad_amount
     from amounts
     group by account_id, currency_code
     having count_usual >= 10
 
 ),
 
-usual as (
+judged as (
 
     select
-        medians.account_id as account_id,
-        medians.currency_code as currency_code,
-        any(medians.count_usual) as count_usual,
-        any(medians.median_amount) as median_amount,
-        quantileExactWeighted(0.5) (
-            abs(amounts.bucket_amount - medians.median_amount), amounts.weight
-        ) as mad_amount
-    from medians
-    inner join amounts
+        attempts.*,
+        usual.count_usual as count_usual,
+        usual.median_amount as median_amount,
+        usual.mad_amount as mad_amount,
+        {{ ratio('abs(toFloat64(attempts.amount) - usual.median_amount)', 'usual.mad_amount') }}
+            as outlier_score
+    from attempts
+    inner join usual
         on
-            medians.account_id = amounts.account_id
-            and medians.currency_code = amounts.currency_code
-    group by account_id, currency_code
+            attempts.account_id = usual.account_id
+            and attempts.currency_code = usual.currency_code
+    where outlier_score > 6
+
+),
+
+valued as (
+
+    {{ booked_in_eur(
+        'judged', 'occurred_at', {'amount': 'amount_eur'}, ref('dim_fx_rates')
+    ) | indent(4) }}
 
 )
 
 select
-    candidates.transaction_id as transaction_id,
-    candidates.account_id as account_id,
-    candidates.merchant_id as merchant_id,
-    candidates.ip as ip,
-    candidates.device_id as device_id,
-    candidates.currency_code as currency_code,
-    candidates.status as status,
-    candidates.occurred_at as occurred_at,
-    candidates.amount as amount,
-    candidates.amount_eur as amount_eur,
-    usual.count_usual as count_usual,
-    usual.median_amount as median_amount,
-    usual.mad_amount as mad_amount,
-    {{ ratio('abs(toFloat64(candidates.amount) - usual.median_amount)', 'usual.mad_amount') }}
-        as outlier_score
-from candidates
-inner join usual
-    on
-        candidates.account_id = usual.account_id
-        and candidates.currency_code = usual.currency_code
-where outlier_score > 6
+    transaction_id,
+    account_id,
+    merchant_id,
+    ip,
+    device_id,
+    currency_code,
+    status,
+    occurred_at,
+    amount,
+    amount_eur,
+    count_usual,
+    median_amount,
+    mad_amount,
+    outlier_score
+from valued

@@ -395,15 +395,10 @@ def lower_median(values: Iterable[float]) -> float:
 def agg_amount_outliers(seen: Seen) -> Rows:
     now = seen.now
     rates = Rates(seen)
-    payments = seen.rows("transactions")
-    candidates = []
-    for row in payments:
-        eur = rates.eur(row["amount"], row["currency"], day_of(row))
-        is_recent = now - DAY < row["occurred_at"] <= now
-        if is_recent and is_large(row) and eur is not None and eur >= 1000:
-            candidates.append((-eur, str(row["transaction_id"]), row))
     months = grouped(trailing(seen), column("account_id"), column("currency"))
-    for minus_eur, _, row in sorted(candidates, key=lambda one: one[:2])[:100]:
+    for row in seen.rows("transactions"):
+        if not is_large(row) or not now - DAY < row["occurred_at"] <= now:
+            continue
         usual = [
             value_of_bucket(log_bucket(other["amount"]))
             for other in months[row["account_id"], row["currency"]]
@@ -422,7 +417,7 @@ def agg_amount_outliers(seen: Seen) -> Rows:
                 "status": row["status"],
                 "occurred_at": row["occurred_at"],
                 "amount": row["amount"],
-                "amount_eur": -minus_eur,
+                "amount_eur": rates.eur(row["amount"], row["currency"], day_of(row)),
                 "count_usual": len(usual),
                 "median_amount": median,
                 "mad_amount": mad,
