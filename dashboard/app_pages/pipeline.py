@@ -387,6 +387,9 @@ def first_page() -> None:
 def messages_table() -> None:
     """A page of the messages of the chosen topic, and the way to ask more of them."""
     tables = [str(row["source_table"]) for row in data.recent(queries.topics()).rows]
+    if not tables:
+        st.caption("There is no topic yet.")
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         table = st.selectbox(
             "Topic",

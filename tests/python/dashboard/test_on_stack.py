@@ -23,6 +23,7 @@ from infra.docs.site import SITE
 from infra.errors import FinhouseError
 from infra.settings import ROOT, Settings
 from infra.transform import trace
+from infra.transform.arrival import wait_for_logs
 from ingestion import connector, kafka
 from tests.python.dashboard.pages import OpenPage
 from tests.python.stack.world import World, eventually, finhouse
@@ -472,7 +473,7 @@ def test_the_pipeline_page_shows_servers_topics_and_messages_without_persons(
     world.write("insert into finance.ip_geo values (%s, 'DE', 'Kiel', false)", ip)
     paid = world.pay("3.30", ip=ip, account=account)
     world.write("delete from finance.ip_geo where ip = %s", ip)
-    world.settle()
+    wait_for_logs(world.settings, world.client)
 
     def rows(call: Call) -> Sequence[Row]:
         return connection.run(call).rows
@@ -530,7 +531,7 @@ def test_a_paused_connector_is_left_alone_and_shown(
     finally:
         connector.resume(world.settings)
     eventually(lambda: state() == "RUNNING", 30)
-    world.settle()
+    wait_for_logs(world.settings, world.client)
 
 
 def test_the_page_sql_shows_what_the_analyst_gets(stack: object) -> None:
