@@ -43,7 +43,7 @@ ROW_HEIGHT = 35
 TABLE_HEIGHT = (PAGE_ROWS + 1) * ROW_HEIGHT + 3
 DRAWN_DAYS = 14  # a trend of one or two days is none
 MONTHS = 12
-OUTLIERS = 100  # so many agg_amount_outliers looks at
+OUTLIERS = 100  # the most unusual ones
 RANKED = 50
 LAST_24_HOURS = "Covers the last 24 hours, whatever the range."
 SCORED_DAYS = "Scored are the last 7 days, today included."
@@ -441,8 +441,8 @@ def outliers_table() -> None:
     ui.footer(
         "how_outliers",
         [answer],
-        f"{len(rows)} of the {OUTLIERS} largest attempts of the last 24 hours · MAD: median "
-        "absolute deviation, of the account's amounts of 30 days",
+        f"The {len(rows)} most unusual attempts of the last 24 hours · MAD: median absolute "
+        "deviation, of the account's amounts of 30 days",
         ui.definition_line(known.metric("outlier_score")),
     )
 

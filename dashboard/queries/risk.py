@@ -490,7 +490,7 @@ order by payment_date desc
 TRIPS = "with\n" + one_page(
     "gold.agg_impossible_travel\n"
     "    where payment_date >= {from:Date} and payment_date < {to:Date}",
-    order="arrived_at desc, account_id, to_country",
+    order="arrived_at desc, account_id, from_country, to_country",
     columns=(
         "account_id",
         "from_country",
