@@ -54,7 +54,7 @@ def test_every_page_is_an_exposure() -> None:
     assert EXPOSURES.keys() == pages
 
 
-@pytest.mark.parametrize("page", EXPOSURES.keys() - {"alerts"})
+@pytest.mark.parametrize("page", sorted(EXPOSURES.keys() - {"alerts"}))
 def test_an_exposure_depends_on_what_its_page_reads(page: str, nodes: dict[str, Any]) -> None:
     gold = {name for name, node in nodes.items() if node.get("schema") == "gold"}
     start = ROOT / f"dashboard/app_pages/{page}.py"
