@@ -29,7 +29,7 @@ def gate() -> None:
     if not st.user.is_logged_in:
         st.title("finhouse")
         st.write("The figures are for those who sign in.")
-        st.button("Sign in", type="primary", on_click=st.login)
+        st.button("Sign in", on_click=st.login)
         st.stop()
     with st.sidebar:
         st.button("Sign out", type="tertiary", on_click=st.logout, help=_who())

@@ -107,7 +107,8 @@ class StubWarehouse:
         at = datetime(2026, 3, 29, 14, 37, tzinfo=UTC)
         place = {"lowest": "1", "highest": "2", "count_before": 0, "page": 1}
         self.rows["places"] = [{**place, "count_found": len(payments)}] if payments else []
-        self.rows["payments"] = list(payments)
+        rest = {"merchant_category": "books", "merchant_country": "DE", "account_id": UUID(int=9)}
+        self.rows["payments"] = [{**rest, **payment} for payment in payments]
         self.rows["adjustments"] = [
             {
                 "transaction_id": payment["transaction_id"],

@@ -51,7 +51,7 @@ def test_every_measure_of_a_mart_has_its_definition(nodes: dict[str, Any]) -> No
     }
     # What orders rows or says what one counts for.
     keys |= {("agg_pending_ageing", "age_order"), ("pipeline_freshness", "hop_order")}
-    keys |= {("live_signed_payments", "sign")}
+    keys |= {("live_signed_payments", "sign"), ("pipeline_messages", "kafka_partition")}
     measures = {
         (name, column["name"]): column
         for name, node in models(nodes).items()
