@@ -9,7 +9,7 @@ Three things are added or rewritten, in copies that only the tools see:
   tuple.
 - What the project says in its own way is said in the tools' way: a column that bears the name of a
   dimension's key refers to that dimension, an enforced contract tests each of its columns, as do
-  the types that a seed is loaded with.
+  the types that a seed is loaded with; a test of a snapshot tests each column that it names.
 """
 
 from __future__ import annotations
@@ -87,28 +87,33 @@ def explain(manifest: Json) -> None:
             model["compiled_code"] = followable(model["compiled_code"])
     _relate(manifest, models)
     seeds = [node for node in manifest["nodes"].values() if node["resource_type"] == "seed"]
-    for node in (*models, *seeds):
+    snapshots = [node for node in manifest["nodes"].values() if node["resource_type"] == "snapshot"]
+    named = _named(manifest)
+    for node in (*models, *seeds, *snapshots):
+        types = node["config"].get("column_types") or {}
         is_enforced = node.get("contract", {}).get("enforced", False)
         for column in node["columns"].values():
-            if is_enforced or column["name"] in (node["config"].get("column_types") or {}):
+            name = column["name"]
+            if is_enforced or name in types or (node["unique_id"], name) in named:
                 test = _contract_test(node, column)
                 manifest["nodes"][test["unique_id"]] = test
 
 
 def tested(manifest: Json) -> int:
     """Columns of models that a dbt test of their own names; asked before explain()."""
-    return len(
-        {
-            (test["attached_node"], column)
-            for test in manifest["nodes"].values()
-            if test["resource_type"] == "test" and test.get("test_metadata")
-            for column in [
-                *filter(None, [test.get("column_name")]),
-                *(test["test_metadata"]["kwargs"].get("columns") or []),
-            ]
-            if str(test.get("attached_node")).startswith("model.")
-        }
-    )
+    return sum(node.startswith("model.") for node, _ in _named(manifest))
+
+
+def _named(manifest: Json) -> set[tuple[str, str]]:
+    """(node, column) of what dbt tests name: their column, their keys, what they compare."""
+    found = set()
+    for test in manifest["nodes"].values():
+        if test["resource_type"] == "test" and test.get("test_metadata"):
+            arguments = test["test_metadata"]["kwargs"]
+            columns = [test.get("column_name"), arguments.get("key")]
+            columns += [*(arguments.get("columns") or ()), *(arguments.get("attributes") or ())]
+            found |= {(str(test["attached_node"]), column) for column in columns if column}
+    return found
 
 
 def followable(sql: str) -> str:
@@ -158,7 +163,7 @@ def _relate(manifest: Json, models: list[Json]) -> None:
 
 
 def _contract_test(model: Json, column: Json) -> Json:
-    """The contract of a column, as a node of the kind the tools know tests by."""
+    """What guarantees a column, as a node of the kind the tools know tests by."""
     name = f"contract_{model['name']}_{column['name']}"
     return {
         "unique_id": f"test.{model['package_name']}.{name}",

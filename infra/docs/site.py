@@ -128,19 +128,34 @@ def _dbt_docs(
         )
     (work / "run_results.json").unlink()  # of the compilation: no test is in it
     manifest, catalog = _read(work / "manifest.json"), _read(work / "catalog.json")
-    # The page holds the manifest's text; of the macros in it, hundreds are dbt's own.
     text = (work / "manifest.json").read_text(encoding="utf-8")
-    own = {
-        name: macro
-        for name, macro in manifest["macros"].items()
-        if macro["package_name"] == manifest["metadata"]["project_name"]
-    }
     html = (work / "static_index.html").read_text(encoding="utf-8")
     page.mkdir(parents=True)
     (page / "index.html").write_text(
-        html.replace(text, json.dumps({**manifest, "macros": own})), encoding="utf-8"
+        html.replace(text, json.dumps(_shown(manifest), separators=(",", ":"))), encoding="utf-8"
     )
     return manifest, catalog
+
+
+def _shown(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What dbt's page shows of a manifest: none of the macros that are dbt's own, texts where they
+    are used, nothing that only dbt reads again."""
+    project = manifest["metadata"]["project_name"]
+    own = {
+        name: macro
+        for name, macro in manifest["macros"].items()
+        if macro["package_name"] == project
+    }
+    start = {key: doc for key, doc in manifest["docs"].items() if doc["name"] == "__overview__"}
+    unread = ("unrendered_config", "checksum", "compiled_path", "created_at", "extra_ctes")
+    slim = {
+        kind: {
+            key: {name: value for name, value in node.items() if name not in unread}
+            for key, node in manifest[kind].items()
+        }
+        for kind in ("nodes", "unit_tests")
+    }
+    return {**manifest, **slim, "macros": own, "docs": start}
 
 
 def _dbt(settings: Settings, work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
