@@ -417,7 +417,8 @@ def test_drift_is_repaired_and_told(world: World, payments: list[UUID]) -> None:
         since=since,
     )
     assert {"fct_payments_by_day"} <= {row[0] for row in found}
-    eventually(lambda: proofs() == {x: "equal" for x in ("reconciliation", "parity")}, 60)
+    # Each takes at most a twentieth of the time: the next one may be a while.
+    eventually(lambda: proofs() == {x: "equal" for x in ("reconciliation", "parity")}, 240)
     assert "repaired" in attempt("status").stdout
     assert world.differences() == []
 
