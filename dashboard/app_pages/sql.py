@@ -75,6 +75,12 @@ def edit(sql: str) -> None:
     state.edition += 1
 
 
+def hold_and_start(sql: str) -> None:
+    """Run what the editor shows."""
+    hold(sql)
+    start(sql)
+
+
 def edit_and_start(sql: str) -> None:
     """Put a statement into the editor and run it."""
     edit(sql)
@@ -133,6 +139,7 @@ def editor() -> None:
         key="editor",
         height=EDITOR_HEIGHT,
         on_change=lambda: hold(state.editor.text),
+        on_run=lambda: hold_and_start(state.editor.run),
     )
     is_running = "running" in state
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -37,16 +37,18 @@ def sql_editor(
     key: str,
     height: int,
     on_change: Callable[[], None],
+    on_run: Callable[[], None],
 ) -> None:
     """A statement to write, with names of `schema` ({database: {table: [column, …]}}) to complete.
 
     Shows `text`, and again whenever `edition` is another than before. What was typed is in
-    `st.session_state[key].text` when `on_change` is called: when the editor loses the focus or
-    Ctrl+Enter is pressed.
+    `st.session_state[key].text` when `on_change` is called, as the editor loses the focus, and in
+    `st.session_state[key].run` when `on_run` is, at Ctrl+Enter.
     """
     _mount(
         key=key,
         data={"text": text, "edition": edition, "schema": schema},
         height=height,
         on_text_change=on_change,
+        on_run_change=on_run,
     )

@@ -1,16 +1,16 @@
 // The statement of page SQL: CodeMirror with ClickHouse's dialect, in Streamlit's theme.
 import { basicSetup, EditorView } from "codemirror"
-import { SQLDialect, StandardSQL, sql } from "@codemirror/lang-sql"
+import { SQLDialect, SQLite, sql } from "@codemirror/lang-sql"
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language"
-import { Compartment, Prec } from "@codemirror/state"
-import { keymap, placeholder } from "@codemirror/view"
+import { Compartment } from "@codemirror/state"
+import { placeholder } from "@codemirror/view"
 import { tags } from "@lezer/highlight"
 
 // What ClickHouse has besides standard SQL.
 const clickhouse = SQLDialect.define({
-  ...StandardSQL.spec,
+  // Of the dialects that are there the one closest to the standard.
   keywords:
-    StandardSQL.spec.keywords +
+    SQLite.spec.keywords +
     " anti any apply array asof explain final format global ilike interpolate limit offset paste" +
     " pipeline prewhere qualify sample semi settings top totals",
   types:
@@ -68,21 +68,27 @@ const editors = new WeakMap()
 
 // Streamlit calls this each time the data or the theme changes. `data`: `text`, shown whenever
 // `edition` is another than before; `schema`: {database: {table: [column, …]}} to complete from.
-// What was typed goes back as state `text`, when the editor loses the focus or Ctrl+Enter is pressed,
-// which Streamlit takes for the button Run.
-export default function ({ data, parentElement, setStateValue }) {
+// What was typed goes back as state `text` when the editor loses the focus, and as trigger `run` when
+// Ctrl+Enter is pressed in it.
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
   let editor = editors.get(parentElement)
   if (!editor) {
     editor = { language: new Compartment(), edition: data.edition, schema: "" }
     editors.set(parentElement, editor)
     const send = () => editor.setStateValue("text", editor.view.state.doc.toString())
+    // Before the page takes the keys for its button, which would run what it was told of before.
+    editor.onKey = (event) => {
+      if (!(event.ctrlKey || event.metaKey) || event.key !== "Enter" || !editor.view.hasFocus) return
+      event.preventDefault()
+      event.stopImmediatePropagation()
+      editor.setTriggerValue("run", editor.view.state.doc.toString())
+    }
+    window.addEventListener("keydown", editor.onKey, true)
     editor.view = new EditorView({
       doc: data.text,
       parent: parentElement.querySelector("div"),
       root: parentElement,
       extensions: [
-        // Before the editor's own meaning of the keys; the page hears of them, too.
-        Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => (send(), true) }])),
         basicSetup,
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": "Statement" }),
@@ -94,7 +100,7 @@ export default function ({ data, parentElement, setStateValue }) {
       ],
     })
   }
-  editor.setStateValue = setStateValue
+  Object.assign(editor, { setStateValue, setTriggerValue })
   const { view } = editor
   if (editor.edition !== data.edition) {
     editor.edition = data.edition
@@ -107,6 +113,7 @@ export default function ({ data, parentElement, setStateValue }) {
     view.dispatch({ effects: editor.language.reconfigure(language) })
   }
   return () => {
+    window.removeEventListener("keydown", editor.onKey, true)
     view.destroy()
     editors.delete(parentElement)
   }

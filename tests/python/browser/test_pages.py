@@ -81,6 +81,6 @@ def test_a_statement_is_coloured_completed_and_run_with_a_key(
     expect(page.get_by_text("in ClickHouse").first).to_be_visible(timeout=30_000)
     history = page.locator(".st-key-entry_0")
     expect(history).to_contain_text("select 1 + 41 as answer from gold.agg_kpis_daily limit 1")
-    expect(page).to_have_url(re.compile("limit"))
+    expect(page).to_have_url(re.compile("limit"), timeout=30_000)
     page.reload()
     expect(editor).to_contain_text("limit 1", timeout=30_000)
