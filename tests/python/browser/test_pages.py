@@ -69,6 +69,7 @@ def test_a_statement_is_coloured_completed_and_run_with_a_key(
     editor.click()
     page.keyboard.type("select 1 + 41 as answer from gold.agg_kp", delay=20)
     expect(page.get_by_role("option", name=re.compile("agg_kpis_daily")).first).to_be_visible()
+    page.wait_for_timeout(500)  # it takes no key for a choice at once
     page.keyboard.press("Enter")
     expect(editor).to_contain_text("from gold.agg_kpis_daily")
     keyword = editor.get_by_text("select", exact=True)
