@@ -1,8 +1,8 @@
-"""Tables of single payments, and of refunds and disputes, that a merchant and an account share."""
+"""Tables of single payments, of refunds and disputes, and of sessions, that pages share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import quote
@@ -13,9 +13,11 @@ import streamlit as st
 from dashboard import bar, data, exports, formats, ui
 from dashboard.bar import Filters
 from dashboard.connection import Answer, Row
+from dashboard.definitions import Definitions
 from dashboard.filters import Selection
 from dashboard.queries import explore
 from dashboard.queries.call import Call
+from dashboard.queries.risk import RULES
 
 PAGE_ROWS = 10
 EXPORT_ROWS = 10_000
@@ -207,3 +209,40 @@ def foot(
             f"{which} · {note}",
             export=lambda: exports.of_answer(export()),
         )
+
+
+def session_cells(rows: Sequence[Row], known: Definitions) -> dict[str, list[Any]]:
+    """Cells by column of sessions that the fraud score judges, and the rules they break."""
+    labels = {rule: known.metric(f"{rule}_points").label for rule in RULES}
+    return {
+        "score": [row["fraud_score"] for row in rows],
+        "day": [row["payment_date"] for row in rows],
+        "why": [
+            [
+                f"{label} {row[f'{rule}_points']}"
+                for rule, label in labels.items()
+                if row[f"{rule}_points"]
+            ]
+            for row in rows
+        ],
+        "attempts": [row["count_attempted"] for row in rows],
+        "declined": [row["count_declined"] for row in rows],
+        "accounts": [row["count_device_accounts"] for row in rows],
+        "ip": [row["ip"] or None for row in rows],
+        "device": [row["device_id"] or None for row in rows],
+    }
+
+
+def session_columns(known: Definitions) -> dict[str, Any]:
+    """How the columns of `session_cells` look, but for the score, which each page shows its way."""
+    return {
+        "day": st.column_config.DateColumn("Day, UTC", format="DD MMM"),
+        "why": st.column_config.ListColumn(
+            "Why", help="The rules it breaks and their points.", width="large"
+        ),
+        "attempts": ui.number_column(known.metric("count_attempted"), "%,d"),
+        "declined": ui.number_column(known.metric("count_declined"), "%,d"),
+        "accounts": ui.number_column(known.metric("count_device_accounts"), "%,d"),
+        "ip": st.column_config.TextColumn("IP address"),
+        "device": st.column_config.TextColumn("Device"),
+    }

@@ -261,6 +261,15 @@ def port_is_free(port: int) -> bool:
         return True
 
 
+def free_ports(count: int) -> list[int]:
+    """So many loopback ports that nobody listens on now."""
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for sock in sockets:
+            sock.bind((LOOPBACK, 0))
+        return [int(sock.getsockname()[1]) for sock in sockets]
+
+
 def port_owner(port: int) -> str:
     """Who listens on a port, in words: `postgres (pid 4711)`, or what is known of it."""
     try:

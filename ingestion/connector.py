@@ -22,6 +22,7 @@ from ingestion.source import published_tables
 
 TEMPLATE = Path(__file__).parent / "debezium" / "connector.json"
 NAME = "finhouse"
+HELD = ("PAUSED", "STOPPED")
 _BUSY = (404, 409, 500, 503)  # starting, rebalancing, or not assigned yet
 _RESTARTS = 3
 _TIMEOUT = 30.0
@@ -52,7 +53,7 @@ class ConnectorStatus:
     @property
     def is_held(self) -> bool:
         """Whether somebody paused or stopped the connector."""
-        return self.connector in ("PAUSED", "STOPPED")
+        return self.connector in HELD
 
     @property
     def cause(self) -> str:

@@ -12,7 +12,6 @@ from dashboard import bar, cards, charts, charts_merchants, data, definitions, f
 from dashboard.connection import Answer, Row
 from dashboard.queries import account as queries
 from dashboard.queries import adjustments
-from dashboard.queries.risk import RULES
 
 KPI_HEIGHT = 124
 CHART_HEIGHT = 280
@@ -198,42 +197,27 @@ def sessions(account_id: UUID) -> None:
         return
     rows = answer.rows
     known = definitions.of("agg_fraud_scores")
-    labels = {rule: known.metric(f"{rule}_points").label for rule in RULES}
+    cells = tables.session_cells(rows, known)
+    cells["country"] = [row["ip_country"] or "unknown" for row in rows]
     st.dataframe(
-        pd.DataFrame(
-            {
-                "score": [row["fraud_score"] for row in rows],
-                "day": [row["payment_date"] for row in rows],
-                "why": [
-                    [
-                        f"{label} {row[f'{rule}_points']}"
-                        for rule, label in labels.items()
-                        if row[f"{rule}_points"]
-                    ]
-                    for row in rows
-                ],
-                "attempts": [row["count_attempted"] for row in rows],
-                "declined": [row["count_declined"] for row in rows],
-                "accounts": [row["count_device_accounts"] for row in rows],
-                "country": [row["ip_country"] or "unknown" for row in rows],
-                "ip": [row["ip"] or None for row in rows],
-                "device": [row["device_id"] or None for row in rows],
-            }
+        pd.DataFrame(cells),
+        column_order=(
+            "score",
+            "day",
+            "why",
+            "attempts",
+            "declined",
+            "accounts",
+            "country",
+            "ip",
+            "device",
         ),
-        column_config={
+        column_config=tables.session_columns(known)
+        | {
             "score": st.column_config.ProgressColumn(
                 known.metric("fraud_score").label, min_value=0, max_value=100, format="%d"
             ),
-            "day": st.column_config.DateColumn("Day, UTC", format="DD MMM"),
-            "why": st.column_config.ListColumn(
-                "Why", help="The rules it breaks and their points.", width="large"
-            ),
-            "attempts": ui.number_column(known.metric("count_attempted"), "%,d"),
-            "declined": ui.number_column(known.metric("count_declined"), "%,d"),
-            "accounts": ui.number_column(known.metric("count_device_accounts"), "%,d"),
             "country": st.column_config.TextColumn("Country", help="Of the IP address."),
-            "ip": st.column_config.TextColumn("IP address"),
-            "device": st.column_config.TextColumn("Device"),
         },
         hide_index=True,
         height="content",

@@ -35,7 +35,6 @@ MESSAGE_ROWS = 15
 # The transform loop looks at the servers every ten seconds.
 STALE_SECONDS = 60
 SERVERS = {"kafka": "Kafka", "connect": "Kafka Connect", "postgres": "Postgres"}
-HELD = ("PAUSED", "STOPPED")
 ORDERS: dict[str, Callable[[Settings], None]] = {
     "pause": connector.pause,
     "resume": connector.resume,
@@ -256,7 +255,7 @@ def problems(row: Row) -> None:
             title=f"{title} has not answered since {since}",
             icon=":material/cloud_off:",
         )
-    if row["connector_state"] in HELD:
+    if row["connector_state"] in connector.HELD:
         st.warning(
             "Nothing new reaches the warehouse until it is resumed, here or by `./finhouse up`. "
             "Postgres keeps its log meanwhile, so nothing is lost.",
@@ -281,7 +280,7 @@ def controls(state: str) -> None:
         )
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        if state in HELD:
+        if state in connector.HELD:
             button("resume", "Resume", ":material/play_arrow:")
         else:
             with st.popover("Pause", icon=":material/pause:", key="ask_pause"):

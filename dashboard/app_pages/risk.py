@@ -519,38 +519,26 @@ def suspects_table() -> None:
         return
     rows = answer.rows
     known = definitions.of("agg_fraud_scores")
-    labels = {rule: known.metric(f"{rule}_points").label for rule in queries.RULES}
+    cells = tables.session_cells(rows, known)
+    cells["payments"] = [
+        payments_link("device", row["device_id"])
+        if row["device_id"]
+        else payments_link("account", row["account_id"])
+        for row in rows
+    ]
+    cells["countries"] = [
+        f"{row['account_country'] or '?'} / {row['ip_country'] or '?'}" for row in rows
+    ]
+    cells["account"] = [tables.account_link(row["account_id"]) for row in rows]
+    counts = ("attempts", "declined", "accounts")
     st.dataframe(
-        pd.DataFrame(
-            {
-                "score": [row["fraud_score"] for row in rows],
-                "day": [row["payment_date"] for row in rows],
-                "why": [
-                    [
-                        f"{label} {row[f'{rule}_points']}"
-                        for rule, label in labels.items()
-                        if row[f"{rule}_points"]
-                    ]
-                    for row in rows
-                ],
-                "attempts": [row["count_attempted"] for row in rows],
-                "declined": [row["count_declined"] for row in rows],
-                "accounts": [row["count_device_accounts"] for row in rows],
-                "payments": [
-                    payments_link("device", row["device_id"])
-                    if row["device_id"]
-                    else payments_link("account", row["account_id"])
-                    for row in rows
-                ],
-                "countries": [
-                    f"{row['account_country'] or '?'} / {row['ip_country'] or '?'}" for row in rows
-                ],
-                "ip": [row["ip"] or None for row in rows],
-                "device": [row["device_id"] or None for row in rows],
-                "account": [tables.account_link(row["account_id"]) for row in rows],
-            }
+        pd.DataFrame(cells),
+        column_order=(
+            *("score", "day", "why", *counts),
+            *("payments", "countries", "ip", "device", "account"),
         ),
-        column_config={
+        column_config=tables.session_columns(known)
+        | {
             "score": st.column_config.ProgressColumn(
                 known.metric("fraud_score").label,
                 help=known.metric("fraud_score").description,
@@ -559,19 +547,10 @@ def suspects_table() -> None:
                 format="%d",
                 pinned=True,
             ),
-            "day": st.column_config.DateColumn("Day, UTC", format="DD MMM"),
-            "why": st.column_config.ListColumn(
-                "Why", help="The rules it breaks and their points.", width="large"
-            ),
-            "attempts": ui.number_column(known.metric("count_attempted"), "%,d"),
-            "declined": ui.number_column(known.metric("count_declined"), "%,d"),
-            "accounts": ui.number_column(known.metric("count_device_accounts"), "%,d"),
             "payments": payments_column(),
             "countries": st.column_config.TextColumn(
                 "Countries", help="Of the account / of the IP address."
             ),
-            "ip": st.column_config.TextColumn("IP address"),
-            "device": st.column_config.TextColumn("Device"),
             "account": tables.account_column(),
         },
         hide_index=True,

@@ -7,7 +7,6 @@ in real sessions and answers when they are done. It writes nothing.
 from __future__ import annotations
 
 import json
-import socket
 import statistics
 import subprocess
 import threading
@@ -22,13 +21,11 @@ from typing import Any
 import requests
 import tenacity
 
-from infra.embedded import clickhouse
-from infra.embedded.stack import dashboard_command
+from infra.embedded import clickhouse, stack
 from infra.errors import FinhouseError
-from infra.settings import LOOPBACK, ROOT, load_settings
+from infra.settings import free_ports, load_settings
 
 RERUNS = 5
-START_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
 
 # What the pages asked meanwhile: milliseconds in the server.
@@ -168,36 +165,28 @@ def _page(address: str, path: str, title: str, report: Callable[[str], None]) ->
 @contextmanager
 def _dashboard() -> Iterator[str]:
     """Address of a dashboard of our own that programs can drive; ended afterwards."""
-    load_settings()  # says what is missing before anything starts
-    with socket.socket() as sock:
-        sock.bind((LOOPBACK, 0))
-        port = int(sock.getsockname()[1])
-    address = f"http://{LOOPBACK}:{port}"
+    settings = load_settings().model_copy(update={"dashboard_port": free_ports(1)[0]})
+    component = stack.dashboard(settings)
     process = subprocess.Popen(
-        [*dashboard_command(port), "--server.enableAgentApi", "true"],
-        cwd=ROOT,
+        [*component.command, "--server.enableAgentApi", "true"],
+        cwd=component.directory,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    try:
-        _wait_for(f"{address}/_stcore/health")
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_for(url: str) -> None:
     answers = tenacity.Retrying(
-        stop=tenacity.stop_after_delay(START_SECONDS),
+        stop=tenacity.stop_after_delay(component.start_seconds),
         wait=tenacity.wait_fixed(0.2),
-        retry=tenacity.retry_if_exception_type(requests.RequestException),
+        retry=tenacity.retry_if_exception_type(OSError),
     )
     try:
-        answers(requests.get, url, timeout=2)
+        answers(component.probe)
+        yield component.address
     except tenacity.RetryError as error:
         raise FinhouseError(
-            f"no dashboard within {START_SECONDS:.0f} s",
+            f"no dashboard within {component.start_seconds} s",
             why="it was started for the benchmark and does not answer",
             fix="./finhouse logs dashboard",
         ) from error
+    finally:
+        process.terminate()
+        process.wait()

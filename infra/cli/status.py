@@ -64,12 +64,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """What a component does not do although it runs, as a sentence without its end, and what to do
-    about it."""
+    """What a component does not do although it runs, as a sentence without its end."""
 
     component: str
     sentence: str
-    fix: str
+
+    @property
+    def fix(self) -> str:
+        """The command that shows why."""
+        return f"./finhouse logs {self.component}"
 
 
 # What the newest reconciliation and the newest parity check found, and the repairs of the last day.
@@ -232,11 +235,10 @@ def standstills(rows: list[Row]) -> list[Standstill]:
         if uptime > PATIENCE[component] and (newest := _ask(rows, query)):
             silent = min(uptime, int(newest[0]["age"]))
             if silent > PATIENCE[component]:
-                said = f"{_SILENCE[component]} for {silent} s"
-                found.append(Standstill(component, said, f"./finhouse logs {component}"))
+                found.append(Standstill(component, f"{_SILENCE[component]} for {silent} s"))
     for one in _ask(rows, FAILING):
         said = f"{one['model']} fails: {one['last_message']}".strip(": ")
-        found.append(Standstill(one["component"], said, f"./finhouse logs {one['component']}"))
+        found.append(Standstill(one["component"], said))
     return found
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 from infra.embedded import connect, jars, java, kafka
 from infra.embedded.component import Component
 from infra.embedded.jars import Library
-from infra.settings import LOOPBACK
+from infra.settings import LOOPBACK, free_ports
 
 START_SECONDS = 180
 
@@ -46,7 +45,7 @@ def is_needed(library: Library) -> bool:
 
 def make(library: Library, folder: Path) -> None:
     """Record both servers in `folder` and store the caches that are missing."""
-    kafka_port, controller_port, connect_port = _free_ports(3)
+    kafka_port, controller_port, connect_port = free_ports(3)
     files = {java.KAFKA: folder / "kafka.properties", java.CONNECT: folder / "connect.properties"}
     files[java.KAFKA].write_text(
         kafka.properties(kafka_port, controller_port, folder / "data"), encoding="utf-8"
@@ -82,16 +81,6 @@ def make(library: Library, folder: Path) -> None:
         line = java.command(library, program, files[program], options=options)
         subprocess.run(line, check=True)
         new.replace(cache)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for sock in sockets:
-        sock.bind((LOOPBACK, 0))
-    ports = [int(sock.getsockname()[1]) for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
 
 
 def _wait_for(url: str) -> None:

@@ -80,19 +80,23 @@ def command(
 
     The cache more than halves the start. `options` replaces it, to make the cache.
     """
+    cache = aot_cache(library, program)
+    if not options and cache and cache.exists():
+        options = [f"-XX:AOTCache={cache}"]
+    return [*_line(library, program, options), str(configuration)]
+
+
+def tool(library: Library, main_class: str) -> list[str]:
+    """The command that runs one of Kafka's tools once; its arguments follow."""
+    quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+    return _line(library, Program("tool", main_class, quick))
+
+
+def _line(library: Library, program: Program, options: Sequence[str] = ()) -> list[str]:
     java, major = runtime()
     line = [java, *program.options, f"-Dlog4j2.configurationFile={LOGGING.as_uri()}"]
     line += ["-Djava.awt.headless=true", "-XX:+ExitOnOutOfMemoryError"]
     if major >= 24:
         line += ["--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"]
-    cache = aot_cache(library, program)
-    if not options and cache and cache.exists():
-        options = [f"-XX:AOTCache={cache}"]
     class_path = ":".join(str(path) for path in library.class_path)
-    return [*line, *options, "-cp", class_path, program.main_class, str(configuration)]
-
-
-def tool(library: Library, main_class: str) -> list[str]:
-    """The command that runs one of Kafka's tools once; its arguments follow."""
-    program = Program("tool", main_class, ("-XX:TieredStopAtLevel=1",))
-    return command(library, program, Path(), options=["-XX:+UseSerialGC"])[:-1]
+    return [*line, *options, "-cp", class_path, program.main_class]

@@ -14,6 +14,7 @@ from infra.errors import FinhouseError
 from infra.settings import LOOPBACK, Settings
 
 MIB = 1024**2
+NODE_ID = 1
 
 
 def component(settings: Settings, library: Library) -> Component:
@@ -42,8 +43,8 @@ def properties(port: int, controller_port: int, data: Path) -> str:
     """Text of kafka.properties for a single node that keeps hours, not weeks."""
     values = {
         "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+        "node.id": NODE_ID,
+        "controller.quorum.voters": f"{NODE_ID}@{LOOPBACK}:{controller_port}",
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",

@@ -32,7 +32,7 @@ def components(settings: Settings, library: Library) -> dict[str, Component]:
         kafka.component(settings, library),
         clickhouse.component(settings),
         connect.component(settings, library),
-        _dashboard(settings),
+        dashboard(settings),
         _worker("transform", "dbt loop", ["infra.transform.loop"]),
         # Its batches take seconds; one that is cut short is not there at all, and comes again.
         _worker("background", "dbt background", ["infra.transform.background"], stop_seconds=3),
@@ -42,22 +42,19 @@ def components(settings: Settings, library: Library) -> dict[str, Component]:
     return {component.name: component for component in found}
 
 
-def dashboard_command(port: int) -> list[str]:
-    """What serves the dashboard on this port, in the foreground."""
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py"]
-    command += ["--server.port", str(port), "--server.address", LOOPBACK]
-    command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
-    return [*command, "--server.fileWatcherType", "none"]
-
-
-def _dashboard(settings: Settings) -> Component:
+def dashboard(settings: Settings) -> Component:
+    """What serves the dashboard, on the port of these settings."""
     url = f"http://{LOOPBACK}:{settings.dashboard_port}"
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py"]
+    command += ["--server.port", str(settings.dashboard_port), "--server.address", LOOPBACK]
+    command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
+    command += ["--server.fileWatcherType", "none"]
     return Component(
         name="dashboard",
         title="dashboard",
         address=url,
         port=settings.dashboard_port,
-        command=dashboard_command(settings.dashboard_port),
+        command=command,
         probe=lambda: urllib.request.urlopen(f"{url}/_stcore/health", timeout=2).close(),
         stop_seconds=4,
     )

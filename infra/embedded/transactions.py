@@ -15,11 +15,11 @@ from collections import defaultdict
 
 from infra.embedded import jars, java
 from infra.embedded.connect import OFFSETS_TOPIC
+from infra.embedded.kafka import NODE_ID
 from infra.errors import FinhouseError
 from infra.settings import Settings
 
 TOOL_SECONDS = 60.0
-BROKER = "1"
 
 
 def abort_hanging(settings: Settings) -> list[str]:
@@ -53,7 +53,9 @@ def hanging(settings: Settings) -> list[tuple[str, str, str, str, str]]:
     """(topic, partition, producer id, its epoch, first offset) of open transactions that their
     coordinator does not know. Raises FinhouseError if Kafka does not answer."""
     # Minutes that a transaction has at least been open; the keeper asks when nothing moves.
-    said = _tool(settings, "find-hanging", "--broker-id", BROKER, "--max-transaction-timeout", "0")
+    said = _tool(
+        settings, "find-hanging", "--broker-id", str(NODE_ID), "--max-transaction-timeout", "0"
+    )
     rows = [line.split() for line in said.splitlines()[1:]]
     return [
         (topic, partition, producer, epoch, offset)

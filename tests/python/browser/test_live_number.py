@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from infra.settings import Settings
+from tests.python.browser.window import Window
 from tests.python.stack.world import World
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
@@ -19,11 +20,11 @@ pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, stack: Settings) -> Iterator[Page]:
-    """The Overview of the running dashboard."""
-    opened = browser.new_page(viewport={"width": 1440, "height": 1200})
-    opened.goto(f"http://127.0.0.1:{stack.dashboard_port}/?range=30d")
-    yield opened
-    opened.close()
+    """The Overview of the running dashboard; no request may leave the machine."""
+    window = Window(browser, stack, viewport={"width": 1440, "height": 1200})
+    yield window.open("?range=30d")
+    window.page.close()
+    assert window.outside == []
 
 
 def volume(page: Page) -> Decimal:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, expect
 
 from infra.settings import ROOT, Settings
+from tests.python.browser.window import Window
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 
@@ -22,32 +23,9 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
-class Window:
-    """A window on the dashboard; requests to other machines are kept."""
-
-    def __init__(self, browser: Browser, stack: Settings, look: str) -> None:
-        self._address = f"http://127.0.0.1:{stack.dashboard_port}"
-        self.outside: list[str] = []
-        self.page: Page = browser.new_page(**LOOKS[look])
-        self.page.on("request", self._note)
-
-    def _note(self, request: Request) -> None:
-        ours = (f"{self._address}/", self._address.replace("http", "ws"), "data:", "blob:")
-        if not request.url.startswith(ours):
-            self.outside.append(request.url)
-
-    def open(self, path: str) -> Page:
-        """The page, once its script has run and every card is drawn."""
-        self.page.goto(f"{self._address}/{path}")
-        done = self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]")
-        expect(done).to_be_attached(timeout=60_000)
-        expect(self.page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=60_000)
-        return self.page
-
-
 @pytest.fixture(scope="module", params=LOOKS)
 def window(browser: Browser, stack: Settings, request: pytest.FixtureRequest) -> Iterator[Window]:
-    opened = Window(browser, stack, request.param)
+    opened = Window(browser, stack, **LOOKS[request.param])
     yield opened
     opened.page.close()
 
@@ -64,7 +42,7 @@ def test_every_page_is_whole_and_asks_no_other_machine(window: Window, name: str
 def test_a_statement_is_coloured_completed_and_run_with_a_key(
     browser: Browser, stack: Settings
 ) -> None:
-    page = Window(browser, stack, "wide, light").open("sql")
+    page = Window(browser, stack, **LOOKS["wide, light"]).open("sql")
     editor = page.get_by_role("textbox", name="Statement")
     editor.click()
     page.keyboard.type("select 1 + 41 as answer from gold.agg_kp", delay=20)
