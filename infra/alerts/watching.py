@@ -58,7 +58,7 @@ class Watcher:
 
 
 class Watching(threading.Thread):
-    """Looks until `stop` is set; never, if the setting says so."""
+    """Looks until `stop` is set."""
 
     def __init__(self, settings: Settings, stop: threading.Event) -> None:
         super().__init__(name="alerts", daemon=True)
@@ -69,8 +69,6 @@ class Watching(threading.Thread):
 
     def run(self) -> None:
         """What goes wrong is tried again in the next round."""
-        if not self._settings.alert_seconds:
-            return
         self._telling.start()
         rest = min(FIRST_SECONDS, self._settings.alert_seconds)
         while not self._stopped.wait(rest):

@@ -47,7 +47,8 @@ def main() -> None:
     """Run turns until SIGTERM or SIGINT; the turn under way is finished first."""
     settings, stop = prepare()
     watching = Watching(settings, stop)
-    watching.start()
+    if settings.alert_seconds:
+        watching.start()
     project = Project(settings.state_dir / "background.json")
     client: Client | None = None
     turns: Turns | None = None
