@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psycopg
 from clickhouse_connect.driver.client import Client
@@ -64,11 +64,9 @@ def wait_for_arrival(
     targets = _targets(client)
     _wait(
         "all changes in silver and gold",
-        lambda: all(
-            position >= targets[relation] if targets[relation] >= 0 else position < 0
-            for relation, position in positions(client, {name: name for name in targets}).items()
-        ),
+        lambda: not _behind(client, targets),
         progress,
+        why=lambda: ", ".join(_behind(client, targets)),
     )
 
 
@@ -155,6 +153,15 @@ def _has_arrived(client: Client, marker: str) -> bool:
             exit_code=1,
         )
     return bool(rows)
+
+
+def _behind(client: Client, targets: Mapping[str, int]) -> list[str]:
+    """The tables that have not reached their target, each with how far it is."""
+    return [
+        f"{relation} is at {position}, to reach {targets[relation]}"
+        for relation, position in positions(client, {name: name for name in targets}).items()
+        if (position < targets[relation] if targets[relation] >= 0 else position >= 0)
+    ]
 
 
 def _targets(client: Client) -> dict[str, int]:

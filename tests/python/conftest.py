@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from infra.embedded.supervisor import log_path
 from infra.settings import DEFAULT_PORTS, PREFIX, ROOT, Settings, load_settings
 from infra.transform.project import Project
-from tests.python.stack.world import World, finhouse
+from tests.python.stack.world import World, attempt, finhouse
 
 # Tests of stack behaviour that disturb it come last, the ones that read its state first. Those that
 # empty the source come after those that want its history, which is loaded only once.
@@ -76,10 +76,11 @@ def pytest_runtest_makereport(
     report = yield
     settings = getattr(item, "funcargs", {}).get("stack")
     if report.failed and settings:
-        for name in ("kafka", "connect", "transform"):
+        for name in ("kafka", "connect", "transform", "background"):
             lines = log_path(settings, name).read_text(errors="replace").splitlines()
             said = [line[:240] for line in lines if " ERROR " in line or " WARN " in line]
             report.sections.append((f"last complaints of {name}", "\n".join(said[-8:])))
+        report.sections.append(("status", attempt("status").stdout))
     return report
 
 
