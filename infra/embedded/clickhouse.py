@@ -16,6 +16,7 @@ from infra.errors import FinhouseError
 from infra.settings import LOOPBACK, ROOT, Settings
 
 FRAGMENTS = ROOT / "infra" / "clickhouse"
+START = FRAGMENTS / "start.sh"
 
 # `log-level` is the wheel's name for `logger/level`.
 SERVER = """\
@@ -66,18 +67,18 @@ NO_FILES = "CREATE FUNCTION file AS path -> throwIf(1, 'file() is not allowed')"
 def component(settings: Settings) -> Component:
     """The ClickHouse server in the foreground."""
     folder = settings.config_dir / "clickhouse"
+    data = str(settings.data_dir / "clickhouse")
     native = shutil.which("clickhouse")
     if native:
         command = [native, "server", "-C", str(folder / "clickhouse-local.xml")]
     else:
-        command = [sys.executable, "-m", "infra.embedded.clickhouse_server"]
-        command.append(str(settings.data_dir / "clickhouse"))
+        command = [sys.executable, "-m", "infra.embedded.clickhouse_server", data]
     return Component(
         name="clickhouse",
         title="clickhouse 26.9" if not native else "clickhouse (PATH)",
         address=f"{LOOPBACK}:{settings.clickhouse_port}",
         port=settings.clickhouse_port,
-        command=command,
+        command=["sh", str(START), data, *command],
         directory=folder,
         probe=lambda: probe(settings),
         stop_seconds=9,

@@ -18,11 +18,14 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.summary import QuerySummary
 
 from infra.transform.project import IDLE, ModelRun, Project
 
 # Written by the macro void_if.
 VOID_CONDITION = re.compile(r"/\* void if (.*?) \*/", re.DOTALL)
+# See infra/clickhouse/start.sh, which a server that somebody else runs may be without.
+IGNORED = "ClickHouse takes the next batch for one that it has, and has not: start it with start.sh"
 
 log = logging.getLogger("transform")
 
@@ -83,6 +86,8 @@ class Batches:
         ]
         # Where each model was when it ran last.
         self._seen: dict[str, int] = {}
+        # Whether its last INSERT had rows to store.
+        self._had_rows: dict[str, bool] = {}
         # Where it and its inputs were when it ran last, if it was known not to be void.
         self._idle: dict[str, dict[str, int]] = {}
 
@@ -151,19 +156,25 @@ class Batches:
                 runs.append(ModelRun(batch.model, IDLE, 0.0, ""))
                 continue
             ran.add(batch.model)
+            is_ignored = batch.model in still and self._had_rows[batch.model]
             position: int | None = positions[batch.model]
             while position is not None:
                 position = self._insert(client, batch, position)
+            if is_ignored:  # and was again
+                moved_to = self._query(client, {batch.model: batch.position})[batch.model]
+                is_ignored = moved_to == positions[batch.model]
             self._seen[batch.model] = positions[batch.model]
-            if batch.model in still:
+            if batch.model in still and not is_ignored:
                 self._idle[batch.model] = states[batch.model]
-            runs.append(ModelRun(batch.model, "success", time.monotonic() - began, ""))
+            status, message = ("error", IGNORED) if is_ignored else ("success", "")
+            runs.append(ModelRun(batch.model, status, time.monotonic() - began, message))
         return runs
 
     def _insert(self, client: Client, batch: _Batch, position: int) -> int | None:
         """Insert one batch; the position of the next one to insert now, if there is one."""
         insert = batch.insert.replace("__POSITION__", str(position))
-        client.command(insert, settings=self._settings | {"log_comment": batch.model})
+        summary = client.command(insert, settings=self._settings | {"log_comment": batch.model})
+        self._had_rows[batch.model] = isinstance(summary, QuerySummary) and summary.written_rows > 0
         if not self._is_beside:
             return None
         reached = self._query(client, {batch.model: batch.position})[batch.model]

@@ -7,10 +7,14 @@ give the same tables, checksum by checksum.
 from __future__ import annotations
 
 import re
+import shutil
 from typing import Any
 
 import pytest
 
+from infra.transform.batches import IGNORED
+from infra.transform.project import IDLE
+from infra.transform.warehouse import positions
 from tests.python.property.histories import History
 from tests.python.property.warehouse import Warehouse, last_insert
 
@@ -290,3 +294,51 @@ def test_a_changed_description_reaches_the_comments_and_an_unchanged_one_alters_
     assert count_alters() == before + 2
     loaded.run("--select", "config.materialized:offset_append", "config.materialized:kafka_log")
     assert count_alters() == before + 2
+
+
+def test_a_batch_that_is_taken_for_a_duplicate_is_told_of(loaded: Warehouse, seed: int) -> None:
+    """Its token is known, and no part of it is there: an older row has it here."""
+    table = "silver.accounts_state"
+    statement = last_insert(loaded, table)
+    next_position = positions(loaded.client, {table: table})[table] + 1
+    settings = re.sub(
+        r"(insert_deduplication_token = ')\d+",
+        rf"\g<1>{next_position}",
+        statement[statement.rindex("settings") :],
+    )
+    loaded.client.command(
+        f"insert into {table} select * from (select * from {table} limit 1) order by all {settings}"
+    )
+    add_histories(loaded, seed, range(10_310, 10_315))
+    loaded.deliver_all()
+    loaded.run_tier("slow")
+    for _ in range(2):  # as long as it lasts
+        runs = {run.model: (run.status, run.message) for run in loaded.cycle("slow")}
+        assert runs.pop("silver_accounts_state") == ("error", IGNORED)
+        assert {status for status, _ in runs.values()} <= {"success", IDLE}
+    loaded.kill()
+    loaded.settle()
+
+
+def test_a_batch_whose_part_never_came_is_written_again(loaded: Warehouse, seed: int) -> None:
+    """What a kill leaves between the token of an INSERT and its part; of the lease, too."""
+    table = "silver.transactions_deltas"
+    add_histories(loaded, seed, range(10_300, 10_305))
+    loaded.deliver_all()
+    loaded.client.command("system stop merges")
+    loaded.run("--select", "silver_transactions_deltas")
+    written = positions(loaded.client, {table: table})
+    newest = [
+        loaded.one(
+            "select argMax(path, max_block_number) from system.parts"
+            " where active and concat(database, '.', table) = {name:String}",
+            name=name,
+        )
+        for name in (table, "ops.writer_lease")
+    ]
+    with loaded.down():
+        for path in newest:
+            shutil.rmtree(path)
+    assert positions(loaded.client, {table: table}) != written
+    loaded.restart_loop()
+    loaded.settle()

@@ -14,7 +14,8 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from graphlib import TopologicalSorter
@@ -139,9 +140,10 @@ class Warehouse:
 
     def run_tier(self, tier: str) -> list[ModelRun]:
         """One cycle of the transform loop; every node must succeed."""
-        return self._succeeded(self._cycle(tier))
+        return self._succeeded(self.cycle(tier))
 
-    def _cycle(self, tier: str) -> list[ModelRun]:
+    def cycle(self, tier: str) -> list[ModelRun]:
+        """The same, whatever comes of it."""
         dbt = partial(run_tier, self.project, tier)
         if tier == "build":
             return dbt()
@@ -187,6 +189,17 @@ class Warehouse:
         eventually(lambda: supervisor.processes()["clickhouse"]["pid"] not in (0, victim))
         eventually(self._answers)
 
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """ClickHouse does not run meanwhile."""
+        supervisor = Supervisor(self.settings)
+        supervisor.stop("clickhouse")
+        try:
+            yield
+        finally:
+            supervisor.start("clickhouse")
+            eventually(self._answers)
+
     def _answers(self) -> bool:
         try:
             self.client = connect(self.settings)
@@ -200,7 +213,7 @@ class Warehouse:
         def cycle() -> None:
             # What it raises or reports is dbt's; what counts is what it leaves behind.
             try:
-                self._cycle(tier)
+                self.cycle(tier)
             except Exception as error:
                 failures.append(error)
 

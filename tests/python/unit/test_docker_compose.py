@@ -17,6 +17,7 @@ import pytest
 
 from infra.docker import health, setup
 from infra.embedded import connect, kafka, postgres
+from infra.embedded.clickhouse import START
 from infra.errors import FinhouseError
 from infra.settings import PASSWORDS, PREFIX, ROOT, Settings
 from ingestion.generator.settings import GeneratorSettings
@@ -293,6 +294,9 @@ def test_clickhouse_reads_the_shared_fragments(services: dict[str, Service]) -> 
     for path in fragments:
         target = f"/etc/clickhouse-server/{path.parent.name}/{path.name}"
         assert mounted[str(path)] == (target, True)
+    start, data, *_ = clickhouse["entrypoint"]
+    assert mounted[str(START)] == (start, True) and os.access(START, os.X_OK)
+    assert data in {volume["target"] for volume in clickhouse["volumes"]}
     for source in mounted:
         for variable in re.findall(r'from_env="(\w+)"', Path(source).read_text()):
             assert environment(clickhouse)[variable]
