@@ -122,6 +122,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         f"{PREFIX}RECONCILE_SECONDS": "20",
         f"{PREFIX}BACKGROUND_SECONDS": "1",
     }
+    # Some payments of each day are enough; what they cost is paid again by whatever rebuilds.
+    history = {f"{PREFIX}GENERATOR_HISTORY_TRANSACTIONS": "20000"}
     with ExitStack() as ports:
         for attribute in DEFAULT_PORTS:
             sock = ports.enter_context(socket.socket())
@@ -135,7 +137,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     # Not what another fixture has exported of its own warehouse, passwords and all.
     for name in [name for name in os.environ if name.startswith(PREFIX) and name != CACHE]:
         del os.environ[name]
-    os.environ.update(environment)
+    os.environ.update(environment | history)
     try:
         finhouse("up", "--no-load", timeout=300)
         for name in environment:

@@ -20,7 +20,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from tests.python.property.histories import History
 from tests.python.property.warehouse import Warehouse
 
-HISTORIES = int(os.environ.get("FINHOUSE_PROPERTY_HISTORIES") or 300)
+HISTORIES = int(os.environ.get("FINHOUSE_PROPERTY_HISTORIES") or 120)
 HISTORIES_PER_CYCLE = 25
 
 

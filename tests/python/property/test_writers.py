@@ -59,11 +59,12 @@ def by_hand(*arguments: str) -> subprocess.Popen[str]:
 
 # The loop's cycles without its care for Kafka, which is not there.
 CYCLES = """
+import time
 from functools import partial
 
 from infra.settings import load_settings
 from infra.transform.batches import Batches
-from infra.transform.loop import run_tier
+from infra.transform.loop import IDLE_SECONDS, run_tier
 from infra.transform.project import Project
 from infra.transform.warehouse import connect
 
@@ -76,6 +77,7 @@ while True:
     runs = live.run_or(partial(run_tier, project, "live"), client)
     print(sum(run.status not in ("success", "no-op") for run in runs), flush=True)
     slow.run_or(partial(run_tier, project, "slow"), client)
+    time.sleep(IDLE_SECONDS)
 """
 
 
@@ -172,7 +174,7 @@ def test_loops_builds_and_refreshes_at_once_count_each_change_once(
         ]
         while any(hand.poll() is None for hand in hands):
             commit(warehouse, seed, next(numbers))
-            time.sleep(0.05)
+            time.sleep(0.5)
         for hand in hands:
             said, _ = hand.communicate()
             assert hand.returncode == 0, said

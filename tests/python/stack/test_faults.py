@@ -22,6 +22,7 @@ from infra.transform import keeper
 from ingestion import connector, kafka
 from ingestion.generator import load_history
 from ingestion.generator.control import configure, status
+from ingestion.generator.settings import GeneratorSettings
 from tests.python.stack.world import World, attempt, eventually, finhouse, traffic
 
 pytestmark = pytest.mark.stack
@@ -51,7 +52,7 @@ def test_killed_under_load(world: World, name: str) -> None:
     eventually(lambda: status(world.settings).new_transactions > before + 5_000, 180)
     outcome = eventually(_reconciled, 200)
     assert outcome["differences"] == []
-    assert outcome["rows"] > 250_000
+    assert outcome["rows"] > GeneratorSettings().history_transactions
 
 
 def _reconciled() -> dict[str, object] | None:

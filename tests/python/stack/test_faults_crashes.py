@@ -22,7 +22,7 @@ from tests.python.stack.world import World, eventually, traffic
 
 pytestmark = pytest.mark.stack
 
-CRASHES = int(os.environ.get("FINHOUSE_CRASHES") or 10)
+CRASHES = int(os.environ.get("FINHOUSE_CRASHES") or 5)
 VICTIMS = (
     ("clickhouse",),
     ("transform",),
