@@ -27,6 +27,7 @@ from dashboard import (
 from dashboard.connection import Answer, Row
 from dashboard.filters import DIMENSIONS, Selection
 from dashboard.queries import explore as queries
+from dashboard.tables import account_column, account_link, payment_link
 
 KPI_HEIGHT = 150
 TREND_HEIGHT = 260
@@ -404,7 +405,7 @@ def transactions(search: str, order: str) -> None:
     rows = answer.rows
     frame = pd.DataFrame(
         {
-            "payment": [f"/payment?payment={row['transaction_id']}" for row in rows],
+            "payment": [payment_link(row["transaction_id"]) for row in rows],
             "time": [row["occurred_at"] for row in rows],
             "status": [[row["status"]] for row in rows],
             "merchant": [formats.merchant_name(row) for row in rows],
@@ -413,7 +414,7 @@ def transactions(search: str, order: str) -> None:
             "reason": [row["decline_code"].replace("_", " ") for row in rows],
             "category": [row["merchant_category"] for row in rows],
             "country": [row["merchant_country"] for row in rows],
-            "account": [str(row["account_id"]) for row in rows],
+            "account": [account_link(row["account_id"]) for row in rows],
         }
     )
     st.dataframe(
@@ -438,7 +439,7 @@ def transactions(search: str, order: str) -> None:
             "reason": st.column_config.TextColumn("Decline reason", width=140),
             "category": st.column_config.TextColumn("Category"),
             "country": st.column_config.TextColumn("Country", help="Of the merchant"),
-            "account": st.column_config.TextColumn("Account", width=120),
+            "account": account_column(),
         },
         hide_index=True,
         height=TABLE_HEIGHT,
@@ -531,7 +532,7 @@ def accounts(search: str, order: str) -> None:
     frame = pd.DataFrame(
         {
             "payments": [f"/explore?search={row['account_id']}&range=30d" for row in rows],
-            "account": [str(row["account_id"]) for row in rows],
+            "account": [account_link(row["account_id"]) for row in rows],
             "initials": [row["initials"] for row in rows],
             "email": [row["masked_email"] for row in rows],
             "country": [row["account_country"] for row in rows],
@@ -547,7 +548,7 @@ def accounts(search: str, order: str) -> None:
             "payments": st.column_config.LinkColumn(
                 "Payments", display_text="Show", help="Its payments of the last 30 days", width=90
             ),
-            "account": st.column_config.TextColumn("Account", width="medium"),
+            "account": account_column(),
             "initials": st.column_config.TextColumn("Initials", width="small"),
             "email": st.column_config.TextColumn(
                 "E-mail",

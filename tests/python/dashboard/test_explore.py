@@ -232,6 +232,7 @@ def test_merchants_and_accounts_are_searched_and_tell_no_name(rows: Any, open_it
     assert not app.exception
     table = app.dataframe[0].value
     assert table["email"].tolist() == ["a…@example.com"]
+    assert table["account"][0] == f"/account?account={ACCOUNT}"
     assert rows.last("accounts_found")["offset"] == 0
 
 
