@@ -16,7 +16,8 @@
         gives, and only a sort gives one, whatever the threads and the end of the batch;
       - a full refresh fills a table aside with the same batches and exchanges it in at the end;
       - where the input's history has begun anew behind the table's watermark (TRUNCATE, a new
-        snapshot), all that the table holds is void: it is rebuilt the same way, unasked.
+        snapshot), all that the table holds is void: it is rebuilt the same way, unasked;
+      - so is a table that was made when the model had other columns.
     The table's columns come from the model's contract, which must be enforced.
     Config: engine (default MergeTree), order_by, index_granularity. No partition_by: an INSERT would be several parts.
 -#}
@@ -24,11 +25,14 @@
     {%- set target_relation = this.incorporate(type='table') -%}
     {#- One small question instead of dbt's relation cache, which lists every table of the schema with
         its views: this runs each second. -#}
-    {%- set engines = run_query(
-        "select engine from system.tables where database = '" ~ this.schema ~ "' and name = '"
-        ~ this.identifier ~ "'"
-    ).rows | map('first') | list -%}
-    {%- set is_new = engines | length == 0 -%}
+    {%- set tables = run_query(
+        "select engine, (select arrayStringConcat(arraySort(groupArray(name)), ',') from system.columns"
+        ~ " where database = '" ~ this.schema ~ "' and table = '" ~ this.identifier ~ "')"
+        ~ " from system.tables where database = '" ~ this.schema ~ "' and name = '" ~ this.identifier ~ "'"
+    ).rows -%}
+    {%- set is_new = tables | length == 0 -%}
+    {%- set columns = model.columns.keys() | sort(case_sensitive=true) | join(',') -%}
+    {%- set is_of_other_columns = not is_new and tables[0][1] != columns -%}
     {%- set void_conditions = modules.re.findall('/\\* void if (.*?) \\*/', sql, modules.re.DOTALL) -%}
     {%- set found = [0, 0] -%}
     {%- if not is_new -%}
@@ -40,7 +44,10 @@
     {%- if is_void -%}
         {% do log("rebuilding " ~ this ~ ": the history of its input has begun anew (TRUNCATE or a new snapshot)", info=true) %}
     {%- endif -%}
-    {%- set rebuild = not is_new and (is_void or should_full_refresh()) -%}
+    {%- if is_of_other_columns -%}
+        {% do log("rebuilding " ~ this ~ ": the model has other columns than the table", info=true) %}
+    {%- endif -%}
+    {%- set rebuild = not is_new and (is_void or is_of_other_columns or should_full_refresh()) -%}
     {%- set aside = api.Relation.create(schema=this.schema, identifier=this.identifier ~ '__rebuild', type='table') -%}
     {%- set written = aside if rebuild else target_relation -%}
     {%- if not config.get('contract').enforced -%}
@@ -49,7 +56,7 @@
 
     {{ run_hooks(pre_hooks) }}
 
-    {%- if not is_new and 'MergeTree' not in engines[0] -%}
+    {%- if not is_new and 'MergeTree' not in tables[0][0] -%}
         {% do exceptions.raise_compiler_error(this ~ " exists and is no MergeTree table: drop it first") %}
     {%- endif -%}
     {%- if rebuild -%}

@@ -27,6 +27,8 @@ PARTS = """
     group by relation, query_id
 """
 
+TABLE_UUID = "select uuid from system.tables where concat(database, '.', name) = {name:String}"
+
 
 @pytest.fixture(scope="module")
 def loaded(warehouse: Warehouse, seed: int) -> Warehouse:
@@ -294,6 +296,22 @@ def test_a_changed_description_reaches_the_comments_and_an_unchanged_one_alters_
     assert count_alters() == before + 2
     loaded.run("--select", "config.materialized:offset_append", "config.materialized:kafka_log")
     assert count_alters() == before + 2
+
+
+def test_a_table_of_other_columns_is_made_anew(loaded: Warehouse) -> None:
+    """As after an upgrade: the loop's own batch fails, and dbt rebuilds the table, once."""
+    table, model = "gold.fct_refunds_by_day", "fct_refunds_by_day"
+    before = loaded.contents()[table]
+    for change in ("drop column total_amount", "add column obsolete String"):
+        loaded.client.command(f"alter table {table} {change}", settings={"mutations_sync": 2})
+        uuid = loaded.one(TABLE_UUID, name=table)
+        loaded.run("--select", model)
+        rebuilt = loaded.one(TABLE_UUID, name=table)
+        assert rebuilt != uuid
+        assert loaded.contents()[table] == before
+        loaded.run("--select", model)
+        assert loaded.one(TABLE_UUID, name=table) == rebuilt
+    loaded.settle()
 
 
 def test_a_batch_that_is_taken_for_a_duplicate_is_told_of(loaded: Warehouse, seed: int) -> None:
