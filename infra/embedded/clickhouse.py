@@ -78,7 +78,7 @@ def component(settings: Settings) -> Component:
         title="clickhouse 26.9" if not native else "clickhouse (PATH)",
         address=f"{LOOPBACK}:{settings.clickhouse_port}",
         port=settings.clickhouse_port,
-        command=["sh", str(START), data, *command],
+        command=["/bin/sh", str(START), data, *command],
         directory=folder,
         probe=lambda: probe(settings),
         stop_seconds=9,

@@ -107,13 +107,15 @@ def test_a_clickhouse_binary_on_path_is_preferred(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     wheel = clickhouse.component(settings)
-    assert wheel.command[1:3] == ["-m", "infra.embedded.clickhouse_server"]
+    start = ["/bin/sh", str(clickhouse.START), str(settings.data_dir / "clickhouse")]
+    assert wheel.command[:3] == start
+    assert wheel.command[4:6] == ["-m", "infra.embedded.clickhouse_server"]
     binary = tmp_path / "clickhouse"
     binary.touch(mode=0o755)
     found = clickhouse.component(settings)
-    assert found.command[:3] == [str(binary), "server", "-C"]
+    assert found.command[:6] == [*start, str(binary), "server", "-C"]
     clickhouse.configure(settings)
-    assert Path(found.command[3]).is_file()
+    assert Path(found.command[6]).is_file()
     assert "PATH" in found.title
 
 
