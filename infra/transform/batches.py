@@ -164,7 +164,7 @@ class Batches:
                 moved_to = self._query(client, {batch.model: batch.position})[batch.model]
                 is_ignored = moved_to == positions[batch.model]
             self._seen[batch.model] = positions[batch.model]
-            if batch.model in still and not is_ignored:
+            if batch.model in still and not self._had_rows[batch.model]:
                 self._idle[batch.model] = states[batch.model]
             status, message = ("error", IGNORED) if is_ignored else ("success", "")
             runs.append(ModelRun(batch.model, status, time.monotonic() - began, message))
