@@ -98,8 +98,10 @@ class Watch(threading.Thread):
                     log.error("%s differs from Postgres in %d groups", one.name, one.differences)
         with closing(connect(self._settings)) as client:
             record(client, started_at, result)
-        rest = RECONCILE_REST * (time.monotonic() - began)
-        self._reconcile_due = max(self._reconcile_due, time.monotonic() + rest)
+        # What is wrong or not known is looked at again as soon as it may: somebody repairs it.
+        if isinstance(result, Outcome) and result.is_equal:
+            rest = RECONCILE_REST * (time.monotonic() - began)
+            self._reconcile_due = max(self._reconcile_due, time.monotonic() + rest)
 
     def _evaluate(self) -> None:
         began = time.monotonic()
