@@ -80,8 +80,7 @@ def wait_until_none_is_void(
     tables = _tables()
 
     def is_done() -> bool:
-        rows = client.query("select source_table, history_start from bronze.histories").result_rows
-        begins = {str(table): int(start) for table, start in rows}
+        begins = _begins(client)
         at = positions(client, {name: name for name in tables})
         return not any(0 <= at[name] < begins[table] for name, table in tables.items())
 
@@ -156,12 +155,28 @@ def _has_arrived(client: Client, marker: str) -> bool:
 
 
 def _behind(client: Client, targets: Mapping[str, int]) -> list[str]:
-    """The tables that have not reached their target, each with how far it is."""
+    """The tables that have not reached their target, each with how far it is.
+
+    Where there was nothing to reach, that is a table that holds what is void; what came since may
+    be in it.
+    """
+    tables = _tables()
+    begins = _begins(client) if min(targets.values()) < 0 else {}
     return [
         f"{relation} is at {position}, to reach {targets[relation]}"
         for relation, position in positions(client, {name: name for name in targets}).items()
-        if (position < targets[relation] if targets[relation] >= 0 else position >= 0)
+        if (
+            position < targets[relation]
+            if targets[relation] >= 0
+            else 0 <= position < begins[tables[relation]]
+        )
     ]
+
+
+def _begins(client: Client) -> dict[str, int]:
+    """The offset at which the history of each source table begins."""
+    rows = client.query("select source_table, history_start from bronze.histories").result_rows
+    return {str(table): int(start) for table, start in rows}
 
 
 def _targets(client: Client) -> dict[str, int]:

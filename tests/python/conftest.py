@@ -16,6 +16,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from infra.embedded.supervisor import log_path
+from infra.errors import FinhouseError
 from infra.settings import DEFAULT_PORTS, PREFIX, ROOT, Settings, load_settings
 from infra.transform.project import Project
 from tests.python.stack.world import World, attempt, finhouse
@@ -81,6 +82,8 @@ def pytest_runtest_makereport(
             said = [line[:240] for line in lines if " ERROR " in line or " WARN " in line]
             report.sections.append((f"last complaints of {name}", "\n".join(said[-8:])))
         report.sections.append(("status", attempt("status").stdout))
+        if call.excinfo and isinstance(call.excinfo.value, FinhouseError):
+            report.sections.append(("why", str(call.excinfo.value.why)))
     return report
 
 
