@@ -68,6 +68,7 @@ def wait_for_arrival(
         progress,
         why=lambda: ", ".join(_behind(client, targets)),
     )
+    wait_until_none_is_void(client, progress)
 
 
 def wait_until_none_is_void(
@@ -80,7 +81,8 @@ def wait_until_none_is_void(
     tables = _tables()
 
     def is_done() -> bool:
-        begins = _begins(client)
+        rows = client.query("select source_table, history_start from bronze.histories").result_rows
+        begins = {str(table): int(start) for table, start in rows}
         at = positions(client, {name: name for name in tables})
         return not any(0 <= at[name] < begins[table] for name, table in tables.items())
 
@@ -155,32 +157,16 @@ def _has_arrived(client: Client, marker: str) -> bool:
 
 
 def _behind(client: Client, targets: Mapping[str, int]) -> list[str]:
-    """The tables that have not reached their target, each with how far it is.
-
-    Where there was nothing to reach, that is a table that holds what is void; what came since may
-    be in it.
-    """
-    tables = _tables()
-    begins = _begins(client) if min(targets.values()) < 0 else {}
+    """The tables that have not reached their target, each with how far it is."""
     return [
         f"{relation} is at {position}, to reach {targets[relation]}"
         for relation, position in positions(client, {name: name for name in targets}).items()
-        if (
-            position < targets[relation]
-            if targets[relation] >= 0
-            else 0 <= position < begins[tables[relation]]
-        )
+        if position < targets[relation]
     ]
 
 
-def _begins(client: Client) -> dict[str, int]:
-    """The offset at which the history of each source table begins."""
-    rows = client.query("select source_table, history_start from bronze.histories").result_rows
-    return {str(table): int(start) for table, start in rows}
-
-
 def _targets(client: Client) -> dict[str, int]:
-    """The offset each table of silver and gold has to reach, -1 if it has to be empty."""
+    """The offset each table of silver and gold has to reach, -1 if its log has none."""
     # A quarantined message at the end of a log moves no watermark below it, and what is from before
     # a TRUNCATE or a new snapshot is in no table below it.
     valid = {
