@@ -128,7 +128,7 @@ def history(generator: GeneratorSettings, now: int) -> Iterator[tuple[str, bytes
     )
     yield from _reference(world, generator, signup, now)
     people = world.accounts
-    places = homes(world.seed, world.addresses, np.arange(len(people.id)), people.country)
+    places = homes(world, np.arange(len(people.id)), people.country)
     fraud = plan_fraud(
         rng,
         world,

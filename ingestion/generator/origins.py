@@ -1,6 +1,7 @@
 """Where payments come from: the address and the device of each.
 
-An account pays from two addresses of its own country, which a few others share, and on two devices.
+An account pays from two addresses of its own country and on two devices. Who signs up late shares
+the addresses with somebody; with few addresses (FINHOUSE_GENERATOR_IPS) many share one.
 Two things lead it astray. On a journey of a day it pays from one address that may be anywhere; in a
 private hour it pays through a proxy, on a device that is seen once. Whether it does depends on the
 seed, the account and the time only, so nobody is in two places at once, however often they pay.
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.generator.rows import NULL, Bytes, Ints, text
-from ingestion.generator.world import Addresses, Floats, World
+from ingestion.generator.world import Floats, World
 
 JOURNEYS = 0.05  # of an account's days
 PRIVATE_HOURS = 0.0005  # of its hours
@@ -27,17 +28,30 @@ _DAY = 24 * _HOUR
 Hashes = NDArray[np.uint64]
 
 
-def homes(seed: int, addresses: Addresses, account: Ints, country: Bytes) -> Ints:
+def homes(world: World, account: Ints, country: Bytes) -> Ints:
     """The two addresses these accounts pay from, shape (accounts, 2); any two where their country
-    has none."""
-    by_country = np.argsort(addresses.country, kind="stable")
-    countries = addresses.country[by_country]
+    has none.
+
+    A country's accounts take its addresses in turn, so that none has more users than it must.
+    """
+    by_country = np.argsort(world.addresses.country, kind="stable")
+    countries = world.addresses.country[by_country]
     first = np.searchsorted(countries, country, side="left")
     count = np.searchsorted(countries, country, side="right") - first
+    turn = np.where(count == 0, account, _turns(world.accounts.country)[account])
     first = np.where(count == 0, 0, first)
     count = np.where(count == 0, len(countries), count)
-    chosen = [_below(count, _hashes(seed, place, account, account)) for place in (0, 1)]
-    return by_country[np.stack([first + one for one in chosen], axis=1)]
+    chosen = [first + (2 * turn + place) % count for place in (0, 1)]
+    places: Ints = by_country[np.stack(chosen, axis=1)]
+    return places
+
+
+def _turns(country: Bytes) -> Ints:
+    """How many of those before each are of the same country."""
+    order = np.argsort(country, kind="stable")
+    turns = np.empty(len(country), dtype=np.int64)
+    turns[order] = np.arange(len(country)) - np.searchsorted(country[order], country[order])
+    return turns
 
 
 def draw_origins(

@@ -16,7 +16,7 @@ class GeneratorSettings(BaseSettings):
     # reference data and history
     accounts: int = Field(default=12_345, ge=10)
     merchants: int = Field(default=56, ge=2)
-    ips: int = Field(default=5_678, ge=10)
+    ips: int = Field(default=30_000, ge=10)  # two per account and some more
     fx_days: int = Field(default=365, ge=31)
     history_transactions: int = Field(default=250_000, ge=0)
     history_days: int = Field(default=30, ge=1)

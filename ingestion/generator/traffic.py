@@ -119,7 +119,7 @@ class Traffic:
         moved = np.array(list(state.moved), dtype=np.int64)
         self._countries[moved] = list(state.moved.values())
         everyone = np.arange(len(self._countries))
-        self.homes = homes(world.seed, world.addresses, everyone, self._countries)
+        self.homes = homes(world, everyone, self._countries)
 
     def reseed(self, seed: int, now: int) -> None:
         """Go on with other random numbers."""
@@ -445,8 +445,7 @@ class Traffic:
         """Let an account live and pay in another country from now on."""
         self._countries[account] = country.encode()
         index = np.array([account])
-        places = homes(self.world.seed, self.world.addresses, index, self._countries[index])
-        self.homes[index] = places
+        self.homes[index] = homes(self.world, index, self._countries[index])
 
     def _shops(self, steps: list[Step], now: int, seconds: float) -> None:
         """New merchants, stored after their first payments, and changed ones."""
