@@ -1,28 +1,40 @@
 {%- set days = 30 -%}
-{%- set bounds = watched_bounds() -%}
+{%- set no_bucket = 32767 -%}
+{%- set large = 'occurred_at > ' ~ now_utc() ~ ' - interval 24 hour and occurred_at <= ' ~ now_utc()
+    ~ ' and amount >= ' ~ watched_bounds().from -%}
 with attempts as (
 
     {{ watched_payments(
         ref('fct_watched_payments'),
-        where='occurred_at > ' ~ now_utc() ~ ' - interval 24 hour and occurred_at <= ' ~ now_utc()
-        ~ ' and amount >= ' ~ bounds.from,
+        where=large,
     ) | indent(4) }}
 
 ),
 
-amounts as (
+-- Sorted lists, and no GROUP BY of the bucket: there are almost as many buckets as payments.
+histograms as (
 
     select
         account_id,
         currency_code,
-        {{ value_of_bucket('amount_bucket') }} as bucket_amount,
-        toUInt64(sum(count_payments)) as weight
+        arraySort(groupArray(tuple(amount_bucket, count_payments))) as changes,
+        changes.1 as buckets,
+        arrayFilter(
+            (total, bucket, next_bucket) -> bucket != next_bucket,
+            arrayZip(buckets, arrayCumSum(changes.2)),
+            buckets,
+            arrayPushBack(arrayPopFront(buckets), {{ no_bucket }})
+        ) as totals
     from {{ ref('fct_account_amounts_by_day') }}
     where
-        account_id in (select attempts.account_id from attempts)
-        and payment_date > toDate({{ now_utc() }}) - {{ days }}
-    group by account_id, currency_code, amount_bucket
-    having sum(count_payments) > 0
+        account_id in (
+            select watched.account_id
+            from {{ ref('fct_watched_payments') }} as watched
+            where {{ large }}
+        )
+        and payment_date >= toDate({{ now_utc() }}) - {{ days }}
+        and payment_date < toDate({{ now_utc() }})
+    group by account_id, currency_code
 
 ),
 
@@ -31,18 +43,21 @@ usual as (
     select
         account_id,
         currency_code,
-        sum(weight) as count_usual,
-        groupArray(bucket_amount) as usual_amounts,
-        groupArray(weight) as weights,
+        arrayMap(bucket -> {{ value_of_bucket('bucket') }}, totals.1) as usual_amounts,
+        arrayMap(
+            (total, before) -> toUInt64(total - before),
+            totals.2,
+            arrayPushFront(arrayPopBack(totals.2), 0)
+        ) as weights,
+        arraySum(weights) as count_usual,
         arrayReduce('quantileExactWeighted(0.5)', usual_amounts, weights) as median_amount,
         arrayReduce(
             'quantileExactWeighted(0.5)',
             arrayMap(amount -> abs(amount - median_amount), usual_amounts),
             weights
         ) as mad_amount
-    from amounts
-    group by account_id, currency_code
-    having count_usual >= 10
+    from histograms
+    where count_usual >= 10
 
 ),
 

@@ -3,7 +3,28 @@
     last windows for ten more. -#}
 {%- set window_us = 600000000 -%}
 {%- set bounds = watched_bounds() -%}
-with changes as (
+{%- set small = 'amount < ' ~ bounds.below ~ " and ip != ''" -%}
+-- Few addresses see that much in a day: only their attempts are looked at one by one.
+with suspected as (
+
+    select
+        payment_date,
+        ip
+    from (
+        {{ overlapping_days(
+            ref('fct_watched_payments'),
+            ['occurred_at', 'account_id', 'ip', 'count_payments'],
+            where=small,
+            before=20,
+            after=70,
+        ) | indent(8) }}
+    )
+    group by payment_date, ip
+    having sum(count_payments) >= 5 and uniqExact(account_id) >= 3
+
+),
+
+changes as (
 
     {{ overlapping_days(
         ref('fct_watched_payments'),
@@ -11,49 +32,28 @@ with changes as (
             'occurred_at', 'transaction_id', 'account_id', 'merchant_id', 'ip', 'currency_code',
             'status', 'amount', 'count_payments',
         ],
-        where='amount < ' ~ bounds.below ~ " and ip != ''",
+        where=small,
         before=20,
         after=70,
     ) | indent(4) }}
 
 ),
 
--- Few addresses see that much in a day: the others need no second look.
-suspected as (
-
-    select
-        payment_date,
-        ip,
-        groupArray(tuple(
-            occurred_at,
-            transaction_id,
-            account_id,
-            merchant_id,
-            currency_code,
-            status,
-            amount,
-            count_payments
-        )) as seen
-    from changes
-    group by payment_date, ip
-    having sum(count_payments) >= 5 and uniqExact(account_id) >= 3
-
-),
-
 attempts as (
 
     select
-        payment_date,
-        ip,
-        change.1 as occurred_at,
-        change.2 as transaction_id,
-        change.3 as account_id,
-        change.4 as merchant_id,
-        change.5 as currency_code,
-        change.6 as status,
-        change.7 as amount
-    from suspected
-    array join seen as change
+        changes.payment_date as payment_date,
+        changes.ip as ip,
+        changes.occurred_at as occurred_at,
+        changes.transaction_id as transaction_id,
+        changes.account_id as account_id,
+        changes.merchant_id as merchant_id,
+        changes.currency_code as currency_code,
+        changes.status as status,
+        changes.amount as amount
+    from changes
+    inner join suspected
+        on changes.payment_date = suspected.payment_date and changes.ip = suspected.ip
     group by
         payment_date,
         ip,
@@ -64,7 +64,7 @@ attempts as (
         currency_code,
         status,
         amount
-    having sum(change.8) > 0
+    having sum(changes.count_payments) > 0
 
 ),
 

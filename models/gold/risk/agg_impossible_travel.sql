@@ -1,4 +1,12 @@
-with attempts as (
+with addresses as (
+
+    {{ current_rows(
+        ref('silver_ip_geo_state'), key=['ip'], columns=['ip', 'country']
+    ) | indent(4) }}
+
+),
+
+attempts as (
 
     {{ overlapping_days(
         ref('fct_attempts_by_minute'),
@@ -9,37 +17,48 @@ with attempts as (
 
 ),
 
--- Most accounts stay at one address: they need no second look.
-travellers as (
+-- Most accounts stay in one country: they need no second look.
+stays as (
 
     select
         payment_date,
         account_id,
-        groupArray(tuple(minute, ip, count_payments)) as seen
+        groupUniqArray(ip) as ips
     from attempts
     group by payment_date, account_id
-    having min(ip) != max(ip)
 
 ),
 
-addresses as (
+visits as (
 
-    {{ current_rows(
-        ref('silver_ip_geo_state'), key=['ip'], columns=['ip', 'country']
-    ) | indent(4) }}
+    select
+        payment_date,
+        account_id,
+        arrayJoin(ips) as ip
+    from stays
+
+),
+
+travellers as (
+
+    select
+        visits.payment_date as payment_date,
+        visits.account_id as account_id
+    from visits
+    inner join addresses on visits.ip = addresses.ip
+    group by payment_date, account_id
+    having min(addresses.country) != max(addresses.country)
 
 ),
 
 moves as (
 
-    select
-        payment_date,
-        account_id,
-        move.1 as seen_at,
-        move.2 as ip,
-        move.3 as count_payments
-    from travellers
-    array join seen as move
+    select attempts.*
+    from attempts
+    inner join travellers
+        on
+            attempts.payment_date = travellers.payment_date
+            and attempts.account_id = travellers.account_id
 
 ),
 
@@ -48,12 +67,31 @@ sightings as (
     select
         moves.payment_date as payment_date,
         moves.account_id as account_id,
-        moves.seen_at as seen_at,
+        moves.minute as seen_at,
         cast(addresses.country as String) as country
     from moves
     inner join addresses on moves.ip = addresses.ip
     group by payment_date, account_id, seen_at, country
     having sum(moves.count_payments) > 0
+
+),
+
+-- Of a stay in a country only its first and its last attempt are next to another.
+switches as (
+
+    select
+        payment_date,
+        account_id,
+        seen_at,
+        country,
+        lagInFrame(country) over in_turn as country_before,
+        leadInFrame(country) over in_turn as country_after
+    from sightings
+    window in_turn as (
+        partition by payment_date, account_id
+        order by seen_at, country
+        rows between 1 preceding and 1 following
+    )
 
 ),
 
@@ -69,7 +107,8 @@ arrivals as (
             order by seen_at
             range between 3600 preceding and current row
         ) as within_the_hour
-    from sightings
+    from switches
+    where country_before != country or country_after != country
 
 ),
 

@@ -5,8 +5,8 @@ currencies and the last days before now it shares with others. Equal seeds and n
 give equal changes.
 
 Every third is crowded: many payments within half an hour, small and large ones, by a few accounts
-at few addresses (card testing, travel) or by a single account (outliers); half of them lie in the
-last 24 hours.
+at few addresses (card testing, travel) or by a single account, whose other payments lie in the
+month before (outliers); half of them lie in the last 24 hours.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ class History:
         self._is_crowded = number % 3 == 0
         euros = ("EUR",) * (6 if self._is_crowded else 2)
         self._currencies = (*euros, currency_of(number), shared)
-        is_single = self._is_crowded and rng.random() < 0.5
+        self._is_single = self._is_crowded and rng.random() < 0.5
         accounts = rng.randint(2, 4) if self._is_crowded else rng.randint(1, 3)
         payments = rng.randint(14, 20) if self._is_crowded else rng.randint(2, 8)
+        payments *= 1 + self._is_single
         # Well within the trailing 24 hours, which end at the moment of all queries.
         self._rush = source.now.replace(minute=0, second=0, microsecond=0) - timedelta(
             hours=rng.choice((3, 3, 3, 12)), minutes=rng.randint(0, 20)
@@ -66,7 +67,7 @@ class History:
         self._know_all_rates(seed)
         # Ids that rows may point to before, while and after the row itself exists.
         self._ids = {
-            "accounts": [self._uuid() for _ in range(1 if is_single else accounts)],
+            "accounts": [self._uuid() for _ in range(1 if self._is_single else accounts)],
             "merchants": [self._uuid() for _ in range(rng.randint(1, 3))],
             "transactions": [self._uuid() for _ in range(payments)],
             "refunds": [self._uuid() for _ in range(2)],
@@ -76,6 +77,7 @@ class History:
         self._intents = [self._new_intent() for _ in range(2)]
         self._ips = [f"10.{number // 250 % 250}.{number % 250}.{host}" for host in (1, 2)]
         self.steps = rng.randint(30, 60) if self._is_crowded else rng.randint(5, 40)
+        self.steps *= 1 + self._is_single
         self._now = source.begin()
 
     def _know_all_rates(self, seed: int) -> None:
@@ -194,6 +196,8 @@ class History:
         if self._rng.random() < 0.15:  # shortly before its commit: milliseconds to days
             latest = min(self._now, self._source.now)
             return latest - timedelta(milliseconds=10 ** self._rng.uniform(0, 8.5))
+        if self._is_single and self._rng.random() < 0.6:
+            return self._rush - timedelta(days=self._rng.randint(0, 31))
         if self._is_crowded and self._rng.random() < 0.9:
             seconds = self._rng.randint(0, self._rng.choice((500, 500, 1800)))
             return self._rush + timedelta(seconds=seconds)

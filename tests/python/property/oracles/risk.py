@@ -24,7 +24,6 @@ from tests.python.property.oracles.base import (
     successful,
     total,
     total_or_none,
-    trailing,
     value_of_bucket,
 )
 from tests.python.property.source import Row
@@ -395,18 +394,26 @@ def lower_median(values: Iterable[float]) -> float:
 def agg_amount_outliers(seen: Seen) -> Rows:
     now = seen.now
     rates = Rates(seen)
-    months = grouped(trailing(seen), column("account_id"), column("currency"))
+    today = now.date()
+    before = [
+        row
+        for row in seen.rows("transactions")
+        if today - timedelta(days=30) <= day_of(row) < today
+    ]
+    months = grouped(before, column("account_id"), column("currency"))
     for row in seen.rows("transactions"):
         if not is_large(row) or not now - DAY < row["occurred_at"] <= now:
             continue
         usual = [
             value_of_bucket(log_bucket(other["amount"]))
-            for other in months[row["account_id"], row["currency"]]
+            for other in months.get((row["account_id"], row["currency"]), [])
         ]
+        if len(usual) < 10:
+            continue
         median = lower_median(usual)
         mad = lower_median(abs(amount - median) for amount in usual)
         score = ratio(abs(Decimal(row["amount"]) - Decimal(median)), Decimal(mad))
-        if len(usual) >= 10 and score is not None and score > 6:
+        if score is not None and score > 6:
             yield {
                 "transaction_id": row["transaction_id"],
                 "account_id": row["account_id"],
