@@ -1,40 +1,29 @@
 {%- set days = 30 -%}
-{%- set no_bucket = 32767 -%}
-{%- set large = 'occurred_at > ' ~ now_utc() ~ ' - interval 24 hour and occurred_at <= ' ~ now_utc()
-    ~ ' and amount >= ' ~ watched_bounds().from -%}
+{%- set bounds = watched_bounds() -%}
 with attempts as (
 
     {{ watched_payments(
         ref('fct_watched_payments'),
-        where=large,
+        where='occurred_at > ' ~ now_utc() ~ ' - interval 24 hour and occurred_at <= ' ~ now_utc()
+        ~ ' and amount >= ' ~ bounds.from,
     ) | indent(4) }}
 
 ),
 
--- Sorted lists, and no GROUP BY of the bucket: there are almost as many buckets as payments.
-histograms as (
+amounts as (
 
     select
         account_id,
         currency_code,
-        arraySort(groupArray(tuple(amount_bucket, count_payments))) as changes,
-        changes.1 as buckets,
-        arrayFilter(
-            (total, bucket, next_bucket) -> bucket != next_bucket,
-            arrayZip(buckets, arrayCumSum(changes.2)),
-            buckets,
-            arrayPushBack(arrayPopFront(buckets), {{ no_bucket }})
-        ) as totals
+        {{ value_of_bucket('amount_bucket') }} as bucket_amount,
+        toUInt64(sum(count_payments)) as weight
     from {{ ref('fct_account_amounts_by_day') }}
     where
-        account_id in (
-            select watched.account_id
-            from {{ ref('fct_watched_payments') }} as watched
-            where {{ large }}
-        )
+        account_id in (select attempts.account_id from attempts)
         and payment_date >= toDate({{ now_utc() }}) - {{ days }}
         and payment_date < toDate({{ now_utc() }})
-    group by account_id, currency_code
+    group by account_id, currency_code, amount_bucket
+    having sum(count_payments) > 0
 
 ),
 
@@ -43,21 +32,18 @@ usual as (
     select
         account_id,
         currency_code,
-        arrayMap(bucket -> {{ value_of_bucket('bucket') }}, totals.1) as usual_amounts,
-        arrayMap(
-            (total, before) -> toUInt64(total - before),
-            totals.2,
-            arrayPushFront(arrayPopBack(totals.2), 0)
-        ) as weights,
-        arraySum(weights) as count_usual,
+        sum(weight) as count_usual,
+        groupArray(bucket_amount) as usual_amounts,
+        groupArray(weight) as weights,
         arrayReduce('quantileExactWeighted(0.5)', usual_amounts, weights) as median_amount,
         arrayReduce(
             'quantileExactWeighted(0.5)',
             arrayMap(amount -> abs(amount - median_amount), usual_amounts),
             weights
         ) as mad_amount
-    from histograms
-    where count_usual >= 10
+    from amounts
+    group by account_id, currency_code
+    having count_usual >= 10
 
 ),
 
