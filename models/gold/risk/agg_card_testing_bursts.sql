@@ -3,28 +3,7 @@
     last windows for ten more. -#}
 {%- set window_us = 600000000 -%}
 {%- set bounds = watched_bounds() -%}
-{%- set small = 'amount < ' ~ bounds.below ~ " and ip != ''" -%}
--- Few addresses see that much in a day: only their attempts are looked at one by one.
-with suspected as (
-
-    select
-        payment_date,
-        ip
-    from (
-        {{ overlapping_days(
-            ref('fct_watched_payments'),
-            ['occurred_at', 'account_id', 'ip', 'count_payments'],
-            where=small,
-            before=20,
-            after=70,
-        ) | indent(8) }}
-    )
-    group by payment_date, ip
-    having sum(count_payments) >= 5 and uniqExact(account_id) >= 3
-
-),
-
-changes as (
+with changes as (
 
     {{ overlapping_days(
         ref('fct_watched_payments'),
@@ -32,10 +11,22 @@ changes as (
             'occurred_at', 'transaction_id', 'account_id', 'merchant_id', 'ip', 'currency_code',
             'status', 'amount', 'count_payments',
         ],
-        where=small,
+        where='amount < ' ~ bounds.below ~ " and ip != ''",
         before=20,
         after=70,
     ) | indent(4) }}
+
+),
+
+-- Few addresses see that much in a day: only their attempts are looked at one by one.
+suspected as (
+
+    select
+        payment_date,
+        ip
+    from changes
+    group by payment_date, ip
+    having sum(count_payments) >= 5 and uniqExact(account_id) >= 3
 
 ),
 

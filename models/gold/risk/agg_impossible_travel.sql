@@ -17,7 +17,8 @@ attempts as (
 
 ),
 
--- Most accounts stay in one country: they need no second look.
+-- Most accounts stay in one country: they need no second look. Groups of accounts that hold their
+-- few addresses take half the time of groups of accounts and addresses.
 stays as (
 
     select

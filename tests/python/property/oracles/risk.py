@@ -24,6 +24,7 @@ from tests.python.property.oracles.base import (
     successful,
     total,
     total_or_none,
+    trailing,
     value_of_bucket,
 )
 from tests.python.property.source import Row
@@ -394,19 +395,14 @@ def lower_median(values: Iterable[float]) -> float:
 def agg_amount_outliers(seen: Seen) -> Rows:
     now = seen.now
     rates = Rates(seen)
-    today = now.date()
-    before = [
-        row
-        for row in seen.rows("transactions")
-        if today - timedelta(days=30) <= day_of(row) < today
-    ]
+    before = [row for row in trailing(seen, 31) if day_of(row) < now.date()]
     months = grouped(before, column("account_id"), column("currency"))
     for row in seen.rows("transactions"):
         if not is_large(row) or not now - DAY < row["occurred_at"] <= now:
             continue
         usual = [
             value_of_bucket(log_bucket(other["amount"]))
-            for other in months.get((row["account_id"], row["currency"]), [])
+            for other in months[row["account_id"], row["currency"]]
         ]
         if len(usual) < 10:
             continue
