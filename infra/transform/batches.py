@@ -131,7 +131,8 @@ class Batches:
 
     def _run_all(self, client: Client, chosen: list[_Batch]) -> list[ModelRun]:
         names = {name for one in chosen for name in (one.model, *one.inputs)}
-        positions = self._query(client, {name: self._positions[name] for name in names})
+        # From each subquery, where it could be a scalar: a third less to plan.
+        positions = self._query(client, {name: f"* from {self._positions[name]}" for name in names})
         states = {
             one.model: {name: positions[name] for name in (one.model, *one.inputs)}
             for one in chosen
@@ -181,7 +182,7 @@ class Batches:
         return reached if reached - position >= batch.least_move else None
 
     def _query(self, client: Client, questions: dict[str, str]) -> dict[str, int]:
-        """A number for each model."""
+        """A number for each model: what its question, the rest of a SELECT, gives."""
         if not questions:
             return {}
         query = " union all ".join(f"select '{name}', {sql}" for name, sql in questions.items())

@@ -144,10 +144,11 @@ class Warehouse:
             # Written out, a view reads each table at the same moment as the watermark beside it
             # does, but not all of them at one: the log may be read before the deltas.
             watermark = furthest(fact.watermarks)
+            database, view = name.split(".")
             definition = self._client.query(
                 "select as_select from system.tables"
-                " where concat(database, '.', name) = {name:String}",
-                parameters={"name": name},
+                " where database = {database:String} and name = {view:String}",
+                parameters={"database": database, "view": view},
             ).result_rows[0][0]
             relation = f"({definition})"
         by_source = {expression: key for key, expression in fact.keys.items()}
