@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Generator, Iterator
@@ -19,6 +18,7 @@ from infra.embedded.supervisor import log_path
 from infra.errors import FinhouseError
 from infra.settings import DEFAULT_PORTS, PREFIX, ROOT, Settings, load_settings
 from infra.transform.project import Project
+from tests.python import parsed
 from tests.python.stack.world import World, attempt, finhouse
 
 # Tests of stack behaviour that disturb it come last, the ones that read its state first. Those that
@@ -101,13 +101,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByStack:
 
 @pytest.fixture(scope="session")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Nodes of the freshly parsed project by name. Not parsed into the checkout's `target`, where
-    the transform loop of a stack writes; but what dbt parsed there before, it need not parse again.
+    """Nodes of the project by name. Not parsed into the checkout's `target`, where the transform
+    loop of a stack writes.
     """
     target = tmp_path_factory.mktemp("target")
-    parsed = ROOT / "target" / "partial_parse.msgpack"
-    if parsed.exists():
-        shutil.copy(parsed, target)
+    parsed.take_along(target)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DBT_TARGET_PATH", str(target))
         environment.setenv("FINHOUSE_CLICKHOUSE_PASSWORD", "unused")

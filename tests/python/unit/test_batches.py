@@ -15,6 +15,7 @@ import pytest
 from infra.settings import ROOT
 from infra.transform.batches import VOID_CONDITION, Batches
 from infra.transform.project import Project
+from tests.python import parsed
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,7 @@ def test_a_process_that_starts_again_needs_no_dbt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = tmp_path / "answers.json"
+    parsed.take_along(tmp_path)
 
     def run(**settings: str) -> tuple[bool, bool, list[Any]]:
         done = subprocess.run(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.python import parsed
 from tests.python.how_to import copy_of_the_project, follow
 
 # What goes by lists of tables or models, and needs no server.
@@ -40,7 +41,8 @@ def test_added_source_table_passes_what_ci_checks(tmp_path: Path) -> None:
         "models/bronze/finance/bronze_payouts.yml",
         *(f"{model}.{ending}" for model in models for ending in ("sql", "yml")),
     ]
-    run(project, "dbt", "parse", "--no-partial-parse", "--quiet")
+    parsed.take_along(project / "target")
+    run(project, "dbt", "parse", "--quiet")
     manifest = json.loads((project / "target" / "manifest.json").read_text(encoding="utf-8"))
     parents = manifest["parent_map"]
     assert parents["model.finhouse.silver_payouts_state"] == ["model.finhouse.bronze_payouts"]
